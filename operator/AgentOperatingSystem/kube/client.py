@@ -1,0 +1,218 @@
+"""The port to the API server, over the official client's asyncio flavour.
+
+kopf watches; this reads past its caches and writes. Every request passes `_call`, where errors become
+the two that a pass knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from AgentOperatingSystem.api.conditions import broken_rules, timestamp
+from AgentOperatingSystem.api.v1alpha1 import (
+    API_VERSION,
+    GROUP,
+    KIND,
+    PLURAL,
+    VERSION,
+    PurposeDrivenAgentStatus,
+)
+from AgentOperatingSystem.model.crossing import crossing
+from AgentOperatingSystem.model.errors import ConfigurationError
+from AgentOperatingSystem.reconcile.ports import ClusterFailure, Notice, ResourceChanged
+from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
+
+COMPONENT = "aos-operator"
+MERGE_PATCH = "application/merge-patch+json"
+REQUEST_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+async def connect() -> client.ApiClient:
+    """A client with the pod's service account, or outside a cluster with KUBECONFIG's current context.
+
+    Raises ConfigurationError when there is neither.
+    """
+    settings = client.Configuration()
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        config.load_incluster_config(client_configuration=settings)
+        return client.ApiClient(settings)
+    try:
+        await config.load_kube_config(client_configuration=settings)
+    except (config.ConfigException, OSError) as error:
+        raise ConfigurationError(
+            "KUBECONFIG",
+            f"names no usable cluster ({error}): point it to a kubeconfig file, or run inside a cluster.",
+        ) from error
+    return client.ApiClient(settings)
+
+
+class KubernetesCluster:
+    """The resources of one cluster, as far as a pass needs them. See `reconcile.ports.Cluster`."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._objects = client.CustomObjectsApi(api)
+        self._core = client.CoreV1Api(api)
+
+    async def get(self, key: ObjectKey) -> Resource | None:
+        body = await self._call(
+            "get",
+            lambda: self._objects.get_namespaced_custom_object(
+                GROUP, VERSION, key.namespace, PLURAL, key.name, _request_timeout=REQUEST_SECONDS
+            ),
+            may_be_gone=True,
+        )
+        return None if body is None else Resource.from_object(body)
+
+    async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
+        patch = {
+            "metadata": {
+                "annotations": dict(annotations),
+                "resourceVersion": resource.resource_version,
+                "uid": resource.uid,
+            }
+        }
+        body = await self._call(
+            "annotate",
+            lambda: self._objects.patch_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                resource.key.namespace,
+                PLURAL,
+                resource.key.name,
+                patch,
+                field_manager=COMPONENT,
+                _content_type=MERGE_PATCH,
+                _request_timeout=REQUEST_SECONDS,
+            ),
+        )
+        return Resource.from_object(body)
+
+    async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
+        if problems := broken_rules(status):
+            raise AssertionError(f"a status of {resource.key} breaks the rules: {'; '.join(problems)}")
+        # uid in the patch: a resource made anew under the name gets no status of the one before it.
+        patch = {
+            "metadata": {"uid": resource.uid},
+            "status": _merge(
+                resource.status.model_dump(mode="json", by_alias=True, exclude_none=True),
+                status.model_dump(mode="json", by_alias=True, exclude_none=True),
+            ),
+        }
+        await self._call(
+            "patch_status",
+            lambda: self._objects.patch_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                resource.key.namespace,
+                PLURAL,
+                resource.key.name,
+                patch,
+                field_manager=COMPONENT,
+                _content_type=MERGE_PATCH,
+                _request_timeout=REQUEST_SECONDS,
+            ),
+            may_be_gone=True,
+        )
+
+    async def emit(self, resource: Resource, notice: Notice) -> None:
+        try:
+            await self._call(
+                "emit",
+                lambda: self._core.create_namespaced_event(
+                    resource.key.namespace,
+                    _event(resource, notice, datetime.now(UTC)),
+                    _request_timeout=REQUEST_SECONDS,
+                ),
+                may_be_gone=True,
+            )
+        except ClusterFailure as error:
+            # An Event is a courtesy: the status and the log have the same, so the pass goes on.
+            logger.warning("%s: no Event %s could be posted: %s", resource.key, notice.reason, error)
+
+    async def cluster_id(self) -> str:
+        """The kube-system namespace's uid, which names the cluster. Raises ConfigurationError."""
+        try:
+            namespace = await self._call(
+                "get_cluster_id",
+                lambda: self._core.read_namespace("kube-system", _request_timeout=REQUEST_SECONDS),
+            )
+        except ClusterFailure as error:
+            raise ConfigurationError(
+                "AOS_CLUSTER_ID",
+                f"not set, and the kube-system namespace's uid cannot be read in its place ({error}): set it "
+                "to a name for this cluster that never changes.",
+            ) from error
+        return str(namespace.metadata.uid)
+
+    async def _call(
+        self, operation: str, request: Callable[[], Awaitable[Any]], *, may_be_gone: bool = False
+    ) -> Any:
+        """Send one request; what it answers is plain JSON or an untyped model. Gone, if it may be: None."""
+        try:
+            async with crossing(f"cluster.{operation}"):
+                return await request()
+        except client.ApiException as error:
+            if error.status == 404 and may_be_gone:
+                return None
+            if error.status == 409:
+                raise ResourceChanged(f"{operation}: the resource changed meanwhile") from error
+            raise ClusterFailure(
+                f"{operation}: the API server answered {error.status} {error.reason}"
+            ) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ClusterFailure(
+                f"{operation}: the API server cannot be reached ({type(error).__name__})"
+            ) from error
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch that turns `old` into `new`: what is gone is null, lists are whole."""
+    patch: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            if value != before:
+                patch[key] = _merge(before, value)
+        elif value != before:
+            patch[key] = value
+    return patch
+
+
+def _event(resource: Resource, notice: Notice, now: datetime) -> Any:
+    """A core/v1 Event as plain JSON, which the client sends as well as its own models."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{resource.key.name}.{uuid.uuid4().hex[:16]}",
+            "namespace": resource.key.namespace,
+        },
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": resource.key.namespace,
+            "name": resource.key.name,
+            "uid": resource.uid,
+            "resourceVersion": resource.resource_version,
+        },
+        "type": "Warning" if notice.warning else "Normal",
+        "reason": notice.reason,
+        "message": notice.message[:1024],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": os.environ.get("HOSTNAME", COMPONENT),
+        "action": "Reconcile",
+        "firstTimestamp": timestamp(now),
+        "lastTimestamp": timestamp(now),
+        "count": 1,
+    }

@@ -1,0 +1,81 @@
+"""The triggers: kopf handlers, each of which only asks for a pass.
+
+None of them fails on purpose but the deletion's: a pass tells its failures in the status and says
+itself when it wants to be run again. The deletion's handler has no limit of tries, since kopf would drop
+the finalizer at the last one, though the agent still exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import kopf
+
+from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
+from AgentOperatingSystem.kube.client import COMPONENT
+from AgentOperatingSystem.kube.passes import Passes, Turn
+from AgentOperatingSystem.kube.storage import ObservedGeneration
+from AgentOperatingSystem.reconcile.resource import ObjectKey
+
+RESOURCE = (GROUP, VERSION, PLURAL)
+
+
+def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
+    """Put the triggers of `PurposeDrivenAgent` into kopf's `registry`."""
+
+    def turn_of(memo: Any) -> Turn:
+        if "turn" not in memo:
+            memo["turn"] = passes.turn()
+        turn: Turn = memo["turn"]
+        return turn
+
+    @kopf.on.event(*RESOURCE, registry=registry)
+    async def on_event(memo: Any, meta: kopf.Meta, **_: Any) -> None:
+        """Stop the repetition of an object that goes, before kopf waits for it to stop."""
+        turn = turn_of(memo)
+        if "deletionTimestamp" in meta:
+            turn.end()
+
+    @kopf.on.create(*RESOURCE, registry=registry)
+    @kopf.on.resume(*RESOURCE, registry=registry)
+    @kopf.on.update(*RESOURCE, registry=registry, field="spec")
+    async def on_change(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
+        await passes.run(_key(namespace, name), turn_of(memo))
+
+    @kopf.daemon(*RESOURCE, registry=registry, cancellation_polling=1.0)
+    async def on_due(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
+        await passes.repeat(_key(namespace, name), turn_of(memo))
+
+    @kopf.on.delete(*RESOURCE, registry=registry)
+    async def on_delete(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
+        delay = await passes.finalize(_key(namespace, name), turn_of(memo))
+        if delay is not None:
+            raise kopf.TemporaryError("The agent is not proved gone yet.", delay=delay)
+
+
+def _key(namespace: str | None, name: str) -> ObjectKey:
+    return ObjectKey(namespace or "", name)
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf's settings, each with its reason."""
+    chosen = kopf.OperatorSettings()
+    chosen.persistence.finalizer = FINALIZER
+    chosen.persistence.diffbase_storage = ObservedGeneration()
+    chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+    # Events are the reconciler's to post: kopf would post each handler's log lines.
+    chosen.posting.enabled = False
+    chosen.posting.reporting_component = COMPONENT
+    # A hung connection must not hang the operator.
+    chosen.networking.connect_timeout = 10
+    chosen.networking.request_timeout = 30
+    chosen.watching.server_timeout = 600
+    # Thousands of resources are listed in pages, so that the list is never in memory as a whole.
+    chosen.watching.chunk_size = 500
+    # An idle worker keeps its memory this long; passes come in bursts, so it need not.
+    chosen.queueing.idle_timeout = 0.1
+    # Passes in flight end before kopf is told to stop; this is for what kopf itself still does.
+    chosen.queueing.exit_timeout = 20
+    # One writer is seen to by other means; kopf's peering would need a CRD and cluster-wide rights.
+    chosen.peering.standalone = True
+    return chosen

@@ -1,0 +1,76 @@
+"""The two ports of a pass: the cluster that holds the resource, the runtime that holds the agent.
+
+`kube.cluster` and `runtime.provider` are on the other side; the reconciler imports neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
+from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.errors import AOSError
+from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.plan import Plan
+from AgentOperatingSystem.model.stamp import Owner, Stamp
+from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
+
+
+class ClusterFailure(AOSError):
+    """The API server could not be asked or refused; the pass ends without a word and is tried again."""
+
+
+class ResourceChanged(ClusterFailure):
+    """Somebody wrote the resource since it was read: read it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A Kubernetes Event for a person to see. `warning` tells the two types of Events apart."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+class Cluster(Protocol):
+    """The API server, as far as a pass needs it. Every method raises ClusterFailure."""
+
+    async def get(self, key: ObjectKey) -> Resource | None:
+        """The resource as it is now, past every cache; None when it is gone."""
+
+    async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
+        """Set annotations, only if nobody wrote since `resource` was read: else ResourceChanged."""
+
+    async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
+        """Write the status. A resource that is gone by now is no failure."""
+
+    async def emit(self, resource: Resource, notice: Notice) -> None:
+        """Post an Event on the resource."""
+
+
+class Runtime(Protocol):
+    """The runtime, as far as a pass needs it. Every method raises from the one error tree."""
+
+    def facts(self) -> RuntimeFacts:
+        """The settings in force. Raises EndpointNotConfigured when there is no project."""
+
+    async def observe(self, name: str, *, fresh: bool) -> ObservedAgent | None:
+        """The agent as it is now (`fresh`), or as a listing at most one interval old shows it."""
+
+    async def apply(self, plan: Plan) -> ObservedAgent | None:
+        """Do the plan's steps; what the runtime holds afterwards."""
+
+    async def prove_absent(self, owner: Owner, name: str) -> bool:
+        """True when a complete listing, begun after this call, holds no agent `name` of `owner`."""
+
+    async def create_thread(self, stamp: Stamp) -> str:
+        """Start a conversation that bears `stamp`; its id."""
+
+    async def thread_owner(self, thread_id: str) -> Owner | None:
+        """The owner in a conversation's stamp; None when it bears none or does not exist."""
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """Delete a conversation; one that is gone already is no failure."""

@@ -1,0 +1,265 @@
+"""One pass: make the agent in the runtime be what its resource asks for, and say what is true.
+
+Every trigger calls this, one pass at a time for an object. A pass starts from nothing but the object
+as the API server has it now, so that any pass may be the first after a crash. The order of writes is
+what makes a crash harmless: our finalizer before anything else, then the note of where the agent will be,
+then the agent, then the status.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from AgentOperatingSystem.api.conditions import READY
+from AgentOperatingSystem.api.v1alpha1 import (
+    ConditionStatus,
+    DeletionPolicy,
+    PurposeDrivenAgentStatus,
+)
+from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.errors import AOSError, RuntimeFailure, RuntimeMoved, RuntimeUnavailable
+from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
+from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, owner_of
+from AgentOperatingSystem.reconcile.ports import (
+    Cluster,
+    ClusterFailure,
+    Notice,
+    ResourceChanged,
+    Runtime,
+)
+from AgentOperatingSystem.reconcile.resource import (
+    DETACH,
+    ENDPOINT_ANNOTATION,
+    POLICY_ANNOTATION,
+    THREAD_ANNOTATION,
+    ObjectKey,
+    Resource,
+)
+from AgentOperatingSystem.reconcile.status import (
+    Findings,
+    make_bug_status,
+    make_deleting_status,
+    make_status,
+)
+from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
+
+logger = logging.getLogger(__name__)
+
+_DONE = {
+    Step.CREATE: ("Created", "Created agent {name}, version {version}, on {deployment}."),
+    Step.UPDATE: ("Updated", "Updated agent {name} to version {version}: {differences} changed."),
+    Step.ENABLE: ("Enabled", "Enabled agent {name}."),
+    Step.DISABLE: ("Disabled", "Disabled agent {name}; nothing of it is lost."),
+    Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
+    Step.DELETE: ("Deleted", "Deleted agent {name} from the runtime."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a pass ended: when to look again, and the runtime's own wish in seconds, if it has one."""
+
+    retry: Retry = Retry.INTERVAL
+    retry_after: float | None = None
+
+
+class Reconciler:
+    """Runs passes over the two ports. `clock` gives the time, with a time zone."""
+
+    def __init__(self, cluster: Cluster, runtime: Runtime, clock: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._runtime = runtime
+        self._clock = clock
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """Make it so and write the status. Raises ClusterFailure alone: then nothing was said."""
+        resource = await self._cluster.get(key)
+        if resource is None or resource.deleting or not resource.protected:
+            return Result()
+        findings = Findings()
+        try:
+            findings, plan, resource = await self._make_it_so(resource)
+        except ClusterFailure:
+            raise
+        except AOSError as error:
+            return await self._tell_failure(resource, error)
+        except Exception as error:
+            logger.exception("a pass over %s ended in an error that nobody foresaw", key)
+            await self._write(resource, make_bug_status(resource, type(error).__name__, self._clock()))
+            return Result(Retry.SOON)
+        status = make_status(resource, findings, self._clock())
+        await self._write(resource, status)
+        for step in plan.steps:
+            await self._cluster.emit(resource, _notice(step, plan, findings.observed))
+        return Result(Retry.SOON if _reason(status) == Reason.PROVISIONING else Retry.INTERVAL)
+
+    async def finalize(self, key: ObjectKey) -> Result | None:
+        """End the resource's hold on its agent; None once the finalizer may go, else when to try again."""
+        resource = await self._cluster.get(key)
+        if resource is None or not resource.deleting:
+            return None
+        try:
+            gone = await self._let_go(resource)
+        except ClusterFailure:
+            raise
+        except AOSError as error:
+            return await self._tell_stuck(resource, error)
+        if gone:
+            return None
+        await self._write(resource, make_deleting_status(resource, None, self._clock()))
+        return Result(Retry.SOON)
+
+    async def _make_it_so(self, resource: Resource) -> tuple[Findings, Plan, Resource]:
+        facts = self._runtime.facts()
+        desired = desired_state(resource, facts)
+        _check_home(resource, facts)
+        plan = await self._plan(desired, fresh=resource.changed)
+        resource, thread_id = await self._prepare(resource, facts, desired)
+        observed = await self._runtime.apply(plan) if plan.steps else plan.observed
+        return Findings(facts, desired, observed, thread_id), plan, resource
+
+    async def _plan(self, desired: DesiredState, *, fresh: bool) -> Plan:
+        """The plan, made from a fresh look whenever something is to be written."""
+        name = desired.agent.name
+        plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=fresh))
+        if plan.steps and not fresh:
+            plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=True))
+        return plan
+
+    async def _prepare(
+        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState
+    ) -> tuple[Resource, str | None]:
+        """The agent's thread, and the notes that outlive a wiped status, before the agent itself."""
+        thread_id = None
+        if desired.keeps_thread:
+            thread_id = await self._thread(resource, desired)
+        notes = {ENDPOINT_ANNOTATION: facts.endpoint}
+        if thread_id is not None:
+            notes[THREAD_ANNOTATION] = thread_id
+        if any(resource.annotations.get(key) != value for key, value in notes.items()):
+            try:
+                resource = await self._cluster.annotate(resource, notes)
+            except ResourceChanged:
+                await self._forget_new_thread(resource, thread_id)
+                raise
+        return resource, thread_id
+
+    async def _forget_new_thread(self, resource: Resource, thread_id: str | None) -> None:
+        """Delete a conversation that could not be noted and that nobody would find again."""
+        status = resource.status.runtime
+        known = (resource.annotations.get(THREAD_ANNOTATION), status.thread_id if status else None)
+        if thread_id is not None and thread_id not in known:
+            await self._runtime.delete_thread(thread_id)
+
+    async def _thread(self, resource: Resource, desired: DesiredState) -> str | None:
+        """The agent's conversation: the status's, or a noted one that is proved ours, or a new one."""
+        noted = resource.annotations.get(THREAD_ANNOTATION)
+        known = resource.status.runtime.thread_id if resource.status.runtime else None
+        if known:
+            return known
+        if noted and await self._runtime.thread_owner(noted) == desired.agent.stamp.owner:
+            return noted
+        if not desired.agent.enabled:
+            return None
+        return await self._runtime.create_thread(desired.agent.stamp)
+
+    async def _let_go(self, resource: Resource) -> bool:
+        """Delete or release the agent; True when it is proved gone, or is left on purpose."""
+        detach = resource.annotations.get(POLICY_ANNOTATION) == DETACH
+        if resource.recorded_endpoint is None:
+            return True  # the note is written before the agent is made: without it nothing was
+        try:
+            return await self._remove(resource, keep=detach or _keeps_agent(resource))
+        except RuntimeFailure as error:
+            if not detach:
+                raise
+            message = f"Left the agent as it is, stamp included, since the runtime did not answer: {error}"
+            await self._cluster.emit(resource, Notice("Detached", message, warning=True))
+            return True
+
+    async def _remove(self, resource: Resource, *, keep: bool) -> bool:
+        facts = self._runtime.facts()
+        _check_home(resource, facts)
+        owner = owner_of(resource, facts.cluster_id)
+        name = resource.agent_name
+        observed = await self._runtime.observe(name, fresh=True)
+        plan = plan_removal(owner, name, observed, keep=keep)
+        await self._runtime.apply(plan)
+        if not keep:
+            await self._delete_thread(resource)
+            if not await self._runtime.prove_absent(owner, name):
+                return False
+        for step in plan.steps:
+            await self._cluster.emit(resource, _notice(step, plan, observed))
+        return True
+
+    async def _delete_thread(self, resource: Resource) -> None:
+        facts = self._runtime.facts()
+        thread_id = resource.annotations.get(THREAD_ANNOTATION)
+        if thread_id and await self._runtime.thread_owner(thread_id) == owner_of(resource, facts.cluster_id):
+            await self._runtime.delete_thread(thread_id)
+
+    async def _tell_failure(self, resource: Resource, error: AOSError) -> Result:
+        findings = Findings(error=error)
+        try:
+            facts = self._runtime.facts()
+            findings = replace(findings, facts=facts, desired=desired_state(resource, facts))
+        except AOSError:
+            # The settings or the spec are what failed: there is no more to tell than the error itself.
+            pass
+        status = make_status(resource, findings, self._clock())
+        await self._write(resource, status)
+        return _result(error)
+
+    async def _tell_stuck(self, resource: Resource, error: AOSError) -> Result:
+        await self._write(resource, make_deleting_status(resource, error, self._clock()))
+        return _result(error)
+
+    async def _write(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
+        """Write the status if it says anything new, with an Event when Ready took a new bad reason."""
+        if status == resource.status:
+            return
+        await self._cluster.patch_status(resource, status)
+        ready = next(condition for condition in status.conditions if condition.type == READY)
+        quiet = (Reason.PROVISIONING, Reason.DELETING)
+        new = ready.reason != _reason(resource.status) and ready.reason not in quiet
+        if ready.status is not ConditionStatus.TRUE and new:
+            await self._cluster.emit(resource, Notice(ready.reason, ready.message, warning=True))
+
+
+def _check_home(resource: Resource, facts: RuntimeFacts) -> None:
+    """Raise RuntimeMoved when the agent was made in another project than the one now configured."""
+    home = resource.recorded_endpoint
+    if home is not None and home != facts.endpoint:
+        raise RuntimeMoved(
+            f"The agent was made in {home}, and the operator is now configured for {facts.endpoint}; "
+            "set the endpoint back, or delete the resource before moving it."
+        )
+
+
+def _keeps_agent(resource: Resource) -> bool:
+    return resource.spec.get("deletionPolicy") == DeletionPolicy.ORPHAN
+
+
+def _notice(step: Step, plan: Plan, observed: ObservedAgent | None) -> Notice:
+    reason, text = _DONE[step]
+    message = text.format(
+        name=plan.name,
+        version=observed.version if observed else "",
+        deployment=observed.definition.deployment if observed else "",
+        differences=", ".join(plan.differences),
+    )
+    return Notice(reason, message)
+
+
+def _reason(status: PurposeDrivenAgentStatus) -> str | None:
+    return next((condition.reason for condition in status.conditions if condition.type == READY), None)
+
+
+def _result(error: AOSError) -> Result:
+    after = error.retry_after if isinstance(error, RuntimeUnavailable) else None
+    return Result(verdict_on(error).retry, after)

@@ -1,0 +1,191 @@
+"""What is written on the resource after a pass. Pure: time is an argument.
+
+A status never claims more than the pass saw. After a passing failure of the runtime an agent that was
+known to serve stays Ready for a while, since a runtime that does not answer us may still serve it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from AgentOperatingSystem.api.conditions import (
+    IN_SYNC,
+    READY,
+    RECONCILING,
+    STALLED,
+    TOOLS_RESOLVED,
+    Statement,
+    stated,
+)
+from AgentOperatingSystem.api.v1alpha1 import (
+    Condition,
+    ConditionStatus,
+    PurposeDrivenAgentStatus,
+    RuntimeStatus,
+    ToolStatus,
+)
+from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.errors import AOSError
+from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.reconcile.desired import DesiredState
+from AgentOperatingSystem.reconcile.resource import Resource
+from AgentOperatingSystem.reconcile.verdict import Reason, Retry, Verdict, verdict_on
+
+# How long an agent that served stays Ready while its runtime does not answer.
+PATIENCE = timedelta(minutes=5)
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a pass found out, as far as it came: `error` is what stopped it, None when nothing did."""
+
+    facts: RuntimeFacts | None = None
+    desired: DesiredState | None = None
+    observed: ObservedAgent | None = None
+    thread_id: str | None = None
+    error: AOSError | None = None
+
+
+def make_status(resource: Resource, findings: Findings, now: datetime) -> PurposeDrivenAgentStatus:
+    """The status that the findings justify, given the one that the resource has."""
+    if findings.error is None:
+        statements = _after_success(findings)
+    else:
+        statements = _after_failure(resource, findings.error, now)
+    statements += _on_tools(findings.desired)
+    return _status(resource, findings, statements, now)
+
+
+def make_deleting_status(
+    resource: Resource, error: AOSError | None, now: datetime
+) -> PurposeDrivenAgentStatus:
+    """The status of a resource that waits for its agent to go."""
+    if error is None:
+        waiting = "Waiting for proof that the agent is gone from the runtime."
+        statements = _not_ready(Verdict(Reason.DELETING, False, Retry.SOON), waiting)
+    else:
+        statements = _not_ready(verdict_on(error), f"Cannot delete the agent yet: {error}")
+    return _status(resource, Findings(error=error), statements, now)
+
+
+def make_bug_status(resource: Resource, kind: str, now: datetime) -> PurposeDrivenAgentStatus:
+    """The status after an error that nobody foresaw: `kind` is the exception's class, never its text."""
+    message = f"The operator met an unexpected {kind}; see its log. It tries again."
+    statements = [
+        Statement(READY, UNKNOWN, Reason.INTERNAL_ERROR, message),
+        Statement(RECONCILING, TRUE, Reason.INTERNAL_ERROR, message),
+    ]
+    return _status(resource, Findings(error=AOSError(message)), statements, now)
+
+
+def _status(
+    resource: Resource, findings: Findings, statements: Sequence[Statement], now: datetime
+) -> PurposeDrivenAgentStatus:
+    return PurposeDrivenAgentStatus(
+        observed_generation=resource.generation,
+        conditions=stated(statements, resource.status.conditions, generation=resource.generation, now=now),
+        runtime=_runtime_status(resource, findings),
+        tools=_tool_status(resource, findings.desired),
+    )
+
+
+def _after_success(findings: Findings) -> list[Statement]:
+    desired, observed = findings.desired, findings.observed
+    in_sync = Statement(IN_SYNC, TRUE, "InSync", "The runtime holds what the spec asks for.")
+    if desired is None or not desired.agent.enabled:
+        disabled = "spec.enabled is false: the agent does not run, and nothing of it is lost."
+        return [Statement(READY, TRUE, Reason.DISABLED, disabled), in_sync]
+    if observed is not None and observed.failed:
+        failed = (
+            f"The runtime could not prepare version {observed.version} of the agent; "
+            "see it in the Foundry portal, or change the spec."
+        )
+        return _not_ready(Verdict(Reason.VERSION_FAILED, True, Retry.SOON), failed)
+    if observed is None or not observed.ready:
+        preparing = "The runtime prepares the agent's version."
+        return _not_ready(Verdict(Reason.PROVISIONING, False, Retry.SOON), preparing)
+    running = f"The agent runs as version {observed.version} on {observed.definition.deployment}."
+    return [Statement(READY, TRUE, Reason.RUNNING, running), in_sync]
+
+
+def _after_failure(resource: Resource, error: AOSError, now: datetime) -> list[Statement]:
+    verdict = verdict_on(error)
+    if verdict.reason not in (Reason.THROTTLED, Reason.RUNTIME_UNAVAILABLE):
+        return _not_ready(verdict, str(error))
+    doubt = Statement(IN_SYNC, UNKNOWN, verdict.reason, str(error))
+    ready = _condition(resource, READY)
+    serving = ready is not None and ready.status is TRUE and not resource.changed
+    if ready is not None and serving and not _patience_is_over(resource, now):
+        return [Statement(READY, TRUE, ready.reason, ready.message), doubt]
+    return [*_not_ready(verdict, str(error)), doubt]
+
+
+def _patience_is_over(resource: Resource, now: datetime) -> bool:
+    """True when the runtime has not answered for longer than PATIENCE: InSync became Unknown then."""
+    doubt = _condition(resource, IN_SYNC)
+    if doubt is None or doubt.status is not UNKNOWN:
+        return False
+    since = datetime.strptime(doubt.last_transition_time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return now - since > PATIENCE
+
+
+def _not_ready(verdict: Verdict, message: str) -> list[Statement]:
+    why = STALLED if verdict.stalled else RECONCILING
+    ready = UNKNOWN if verdict.reason is Reason.INTERNAL_ERROR else FALSE
+    return [
+        Statement(READY, ready, verdict.reason, message),
+        Statement(why, TRUE, verdict.reason, message),
+    ]
+
+
+def _on_tools(desired: DesiredState | None) -> list[Statement]:
+    if desired is None or not desired.functions:
+        return []
+    open_ones = [
+        f"{function.reference.server_name}/{function.reference.tool_name}"
+        for function in desired.functions
+        if function.schema_is_open
+    ]
+    if not open_ones:
+        return [Statement(TOOLS_RESOLVED, TRUE, "Resolved", "Every tool is declared with its input schema.")]
+    message = (
+        f"Declared with an open object schema, for want of an inputSchema: {', '.join(open_ones)}; "
+        "give each an inputSchema so that the model knows its arguments."
+    )
+    return [Statement(TOOLS_RESOLVED, TRUE, "OpenSchema", message)]
+
+
+def _runtime_status(resource: Resource, findings: Findings) -> RuntimeStatus | None:
+    """What is known of the agent; after a failure what was known before, since it still stands."""
+    facts, desired, observed = findings.facts, findings.desired, findings.observed
+    if findings.error is not None and resource.status.runtime is not None:
+        return resource.status.runtime
+    if facts is None:
+        return None
+    present = observed is not None
+    return RuntimeStatus(
+        type=facts.type,
+        endpoint=facts.endpoint,
+        agent_id=observed.agent_id if observed else None,
+        version=observed.version if observed else None,
+        deployment=observed.definition.deployment if observed else None,
+        thread_id=findings.thread_id,
+        definition_hash=desired.agent.stamp.hash if desired and present else None,
+    )
+
+
+def _tool_status(resource: Resource, desired: DesiredState | None) -> list[ToolStatus]:
+    if desired is None:
+        return resource.status.tools
+    return [
+        ToolStatus(name=function.function.name, server=function.reference.server_name)
+        for function in desired.functions
+    ]
+
+
+def _condition(resource: Resource, kind: str) -> Condition | None:
+    return next((condition for condition in resource.status.conditions if condition.type == kind), None)

@@ -1,0 +1,100 @@
+"""Turn what Azure's and OpenAI's clients raise into the one error tree.
+
+Only status codes, error codes and the service's own sentence are taken over, never headers or bodies,
+so that no token can reach a status, an Event or a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from AgentOperatingSystem.model.errors import (
+    DefinitionRejected,
+    ModelNotFound,
+    NotAuthorized,
+    NotFound,
+    OutcomeUnknown,
+    RuntimeFailure,
+    RuntimeUnavailable,
+    Throttled,
+)
+
+ROLE = "Foundry User (before 2026: Azure AI User)"
+_MODEL_CODES = frozenset({"deploymentnotfound", "modelnotfound", "model_not_found", "deployment_not_found"})
+_SENTENCE_LIMIT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a service said when it did not do what was asked. `status` None: no answer came."""
+
+    operation: str
+    endpoint: str
+    writes: bool
+    status: int | None = None
+    code: str = ""
+    param: str = ""
+    sentence: str = ""
+    retry_after: float | None = None
+
+
+def failure(refusal: Refusal) -> RuntimeFailure:
+    """The error of the tree for a refusal."""
+    status, where = refusal.status, f"{refusal.operation} at {refusal.endpoint}"
+    if status is None:
+        message = f"No answer to {where}: {refusal.sentence}; it is tried again."
+        return OutcomeUnknown(message) if refusal.writes else RuntimeUnavailable(message)
+    if status == 429:
+        return Throttled(
+            f"The runtime asks for fewer requests (429 to {where}); it is tried again later.",
+            retry_after=refusal.retry_after,
+        )
+    if status >= 500 or status == 408:
+        message = f"The runtime failed ({status} to {where}); it is tried again."
+        kind = OutcomeUnknown if refusal.writes else RuntimeUnavailable
+        return kind(message, retry_after=refusal.retry_after)
+    if status in (401, 403):
+        return _not_authorized(refusal)
+    if status == 404:
+        return NotFound(f"The runtime knows nothing there (404 to {where}); check the project's endpoint.")
+    return _rejected(refusal)
+
+
+def _not_authorized(refusal: Refusal) -> NotAuthorized:
+    if refusal.status == 401:
+        return NotAuthorized(
+            f"The runtime does not accept the operator's identity (401 to {refusal.operation} at "
+            f"{refusal.endpoint}); check its credential (AZURE_CLIENT_ID, AZURE_TENANT_ID, workload "
+            f"identity) and give it the role {ROLE} on the project."
+        )
+    return NotAuthorized(
+        f"The operator's identity may not {refusal.operation} at {refusal.endpoint} (403); "
+        f"give it the role {ROLE} on the project."
+    )
+
+
+def _rejected(refusal: Refusal) -> RuntimeFailure:
+    sentence = refusal.sentence[:_SENTENCE_LIMIT] or "it gave no reason"
+    if refusal.code.lower() in _MODEL_CODES or refusal.param == "model":
+        return ModelNotFound(
+            f"The runtime has no such deployment: {sentence}. Deploy it, or change spec.model or "
+            "spec.adapterName."
+        )
+    return DefinitionRejected(
+        f"The runtime refuses the definition ({refusal.status} to {refusal.operation}): {sentence}. "
+        "Change the spec."
+    )
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """The wish in Retry-After or retry-after-ms, in seconds; None when there is none in numbers."""
+    for name, scale in (("retry-after-ms", 0.001), ("Retry-After", 1.0), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            return max(0.0, float(value) * scale)
+        except ValueError:
+            continue  # a date: our own back-off is as good
+    return None

@@ -1,0 +1,125 @@
+"""The settings of the runtime, read once from the environment, under the names of the seed system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+from AgentOperatingSystem.model.errors import ConfigurationError, EndpointNotConfigured
+from AgentOperatingSystem.model.facts import RuntimeFacts
+
+DEFAULT_MODEL = "llama-3.3-70b"
+FOUNDRY = "Foundry"
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """How to reach the runtime and what to run on it. Times are in seconds.
+
+    `project_endpoint` may be None: then everything that needs a project raises EndpointNotConfigured.
+    `max_retries` is for reads; a write is never retried before somebody looked.
+    """
+
+    project_endpoint: str | None = None
+    model_deployment: str = DEFAULT_MODEL
+    lora_adapters: bool = True
+    stateful_threads: bool = True
+    timeout: float = 60.0
+    max_retries: int = 3
+    max_in_flight: int = 32
+    listing_age: float = 60.0
+    cluster_id: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings. Raises ConfigurationError, naming the setting, for a value that cannot be."""
+        env = os.environ if environ is None else environ
+        if not _flag(env, "USE_FOUNDRY_RUNTIME", default=True):
+            raise ConfigurationError(
+                "USE_FOUNDRY_RUNTIME",
+                "is false, and the runtime without Foundry does not exist yet: unset it or set it to true.",
+            )
+        return cls(
+            project_endpoint=_endpoint(env.get("AZURE_AI_PROJECT_ENDPOINT", "")),
+            model_deployment=env.get("AZURE_AI_MODEL_DEPLOYMENT", "").strip() or DEFAULT_MODEL,
+            lora_adapters=_flag(env, "ENABLE_LORA_ADAPTERS", default=True),
+            stateful_threads=_flag(env, "ENABLE_STATEFUL_THREADS", default=True),
+            timeout=_number(env, "RUNTIME_TIMEOUT", default=60.0, least=1.0),
+            max_retries=int(_number(env, "RUNTIME_MAX_RETRIES", default=3, least=0)),
+            max_in_flight=int(_number(env, "AOS_MAX_IN_FLIGHT", default=32, least=1)),
+            listing_age=_number(env, "AOS_DRIFT_INTERVAL", default=60.0, least=1.0),
+            cluster_id=env.get("AOS_CLUSTER_ID", "").strip(),
+        )
+
+    def facts(self) -> RuntimeFacts:
+        """What of these settings decides an agent. Raises EndpointNotConfigured without a project."""
+        if self.project_endpoint is None:
+            raise EndpointNotConfigured
+        return RuntimeFacts(
+            type=FOUNDRY,
+            endpoint=self.project_endpoint,
+            base_model=self.model_deployment,
+            cluster_id=self.cluster_id,
+            lora_adapters=self.lora_adapters,
+            stateful_threads=self.stateful_threads,
+        )
+
+
+def is_loopback(url: str) -> bool:
+    """True when the host of `url` is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _endpoint(value: str) -> str | None:
+    endpoint = value.strip().rstrip("/")
+    if not endpoint:
+        return None
+    parts = urlsplit(endpoint)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "AZURE_AI_PROJECT_ENDPOINT",
+            "must hold no user, password, query or fragment: the plain URL is enough.",
+        )
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(endpoint))
+    if not secure or not parts.hostname:
+        raise ConfigurationError(
+            "AZURE_AI_PROJECT_ENDPOINT",
+            "must be an https URL, https://<account>.services.ai.azure.com/api/projects/<project>; "
+            "plain http is for the sandbox on this machine only.",
+        )
+    return endpoint
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = env.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value not in _TRUE | _FALSE:
+        raise ConfigurationError(name, f"must be true or false, not {value!r}.")
+    return value in _TRUE
+
+
+def _number(env: Mapping[str, str], name: str, *, default: float, least: float) -> float:
+    value = env.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        raise ConfigurationError(name, f"must be a number, not {value!r}.") from None
+    if not least <= number < float("inf"):
+        raise ConfigurationError(name, f"must be at least {least:g}, not {value}.")
+    return number

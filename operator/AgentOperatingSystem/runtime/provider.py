@@ -1,0 +1,343 @@
+"""`AgentRuntimeProvider`: the only thing that the rest of the project knows of runtimes.
+
+The controller uses `facts`, `observe`, `apply`, `prove_absent` and the threads; people use the methods
+of the seed, `deploy_agent` to `close`, which are built on the same ones: one way to make an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self, TypedDict
+
+from AgentOperatingSystem.model.crossing import Moment, watch_crossings
+from AgentOperatingSystem.model.definition import (
+    AgentDefinition,
+    DesiredAgent,
+    ObservedAgent,
+    definition_hash,
+)
+from AgentOperatingSystem.model.deployment import deployment_name
+from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict
+from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
+from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
+from AgentOperatingSystem.purpose import Purpose, compile_instructions
+from AgentOperatingSystem.runtime.adapter import RuntimeAdapter, ToolCall
+from AgentOperatingSystem.runtime.config import RuntimeConfig
+from AgentOperatingSystem.runtime.inventory import Inventory
+from AgentOperatingSystem.tools.functions import (
+    McpToolReference,
+    convert_mcp_tools_to_function_tools,
+)
+
+RUNTIME_NAME = "Infrastructure Runtime (Llama 3.3 70B + LoRA)"
+LIBRARY = Owner(OwnerKind.LIBRARY)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedAgent:
+    """What `deploy_agent` made: `model` is the deployment it runs on, `version` the runtime's own."""
+
+    agent_id: str
+    name: str
+    version: str
+    model: str
+    instructions: str
+    adapter_name: str | None
+    runtime: str = RUNTIME_NAME
+
+
+class EventResult(TypedDict):
+    """What `process_event` returns; `status` is the runtime's word, `latency_ms` whole milliseconds."""
+
+    success: bool
+    response: str
+    status: str
+    thread_id: str
+    run_id: str
+    latency_ms: int
+
+
+class AgentRuntimeProvider:
+    """Agents on one Foundry project.
+
+        runtime = AgentRuntimeProvider(RuntimeConfig.from_env())
+        await runtime.initialize()
+        agent = await runtime.deploy_agent(agent_id="ceo", purpose="...", adapter_name="ceo")
+        await runtime.close()
+
+    Also an async context manager. Every method raises from the tree in `model.errors`.
+    """
+
+    def __init__(self, config: RuntimeConfig, *, adapter: RuntimeAdapter | None = None) -> None:
+        self._config = config
+        self._given = adapter
+        self._adapter: RuntimeAdapter | None = None
+        self._inventory: Inventory | None = None
+        self._threads: dict[str, str] = {}
+        self._requests: Counter[str] = Counter()
+        self._stop_counting = watch_crossings(self._count)
+
+    async def initialize(self) -> None:
+        """Connect to the project; nothing is sent yet. Raises EndpointNotConfigured without one."""
+        facts = self._config.facts()
+        if self._adapter is not None:
+            return
+        if self._given is None:
+            from AgentOperatingSystem.runtime.foundry import FoundryAdapter  # noqa: PLC0415 - loads Azure
+
+            self._given = FoundryAdapter(facts.endpoint, self._config)
+        self._adapter = self._given
+        self._inventory = Inventory(
+            self._adapter.list_all, max_age=self._config.listing_age, clock=time.monotonic
+        )
+
+    async def close(self) -> None:
+        """Close connections. The agents stay as they are."""
+        self._stop_counting()
+        if self._adapter is not None:
+            await self._adapter.close()
+        self._adapter = self._inventory = self._given = None
+
+    async def __aenter__(self) -> Self:
+        await self.initialize()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # What the controller uses.
+
+    def facts(self) -> RuntimeFacts:
+        """The settings that decide an agent. Raises EndpointNotConfigured without a project."""
+        return self._config.facts()
+
+    async def observe(self, name: str, *, fresh: bool = True) -> ObservedAgent | None:
+        """The agent as it is now (`fresh`), or as the shared listing of the project shows it."""
+        adapter, inventory = self._connected()
+        if not fresh:
+            return await inventory.lookup(name)
+        observed = await adapter.get(name)
+        inventory.note(name, observed)
+        return observed
+
+    async def apply(self, plan: Plan) -> ObservedAgent | None:
+        """Do the plan's steps in order; what the runtime holds afterwards, None when nothing."""
+        observed = plan.observed
+        for step in plan.steps:
+            observed = await self._do(step, plan, observed)
+            self._connected()[1].note(plan.name, observed)
+        return observed
+
+    async def list_agents(self) -> list[ObservedAgent]:
+        """Every agent of the project as it is now, ours or not, by name."""
+        agents = await self._connected()[1].list_since_now()
+        return [agents[name] for name in sorted(agents)]
+
+    async def prove_absent(self, owner: Owner, name: str) -> bool:
+        """True when a complete listing, begun after this call, holds no agent `name` of `owner`."""
+        agents = await self._connected()[1].list_since_now()
+        found = agents.get(name)
+        return found is None or found.stamp is None or found.stamp.owner != owner
+
+    async def create_thread(self, stamp: Stamp) -> str:
+        """Start a conversation that bears `stamp`; its id."""
+        return await self._connected()[0].create_thread(stamp)
+
+    async def thread_owner(self, thread_id: str) -> Owner | None:
+        """The owner in a conversation's stamp; None when it bears none or does not exist."""
+        stamp = await self._connected()[0].thread_stamp(thread_id)
+        return stamp.owner if stamp else None
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """Delete a conversation; one that is gone already is no failure."""
+        await self._connected()[0].delete_thread(thread_id)
+
+    # What people use: the calls of the seed.
+
+    async def deploy_agent(
+        self,
+        agent_id: str,
+        purpose: str,
+        adapter_name: str | None = None,
+        *,
+        purpose_scope: str = "",
+        success_criteria: Sequence[str] = (),
+        system_message: str = "",
+        mcp_tools: Iterable[McpToolReference | Mapping[str, Any]] = (),
+        model: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> DeployedAgent:
+        """Make the agent on the runtime be what is asked for here; doing it again changes nothing.
+
+        Raises OwnershipConflict for an agent that a Kubernetes resource owns, and AdoptionRequired for
+        one that was made by other means.
+        """
+        facts = self.facts()
+        functions = convert_mcp_tools_to_function_tools(mcp_tools)
+        definition = AgentDefinition(
+            deployment=deployment_name(
+                model or facts.base_model, (adapter_name or "") if facts.lora_adapters else ""
+            ),
+            instructions=compile_instructions(
+                Purpose(agent_id, purpose, purpose_scope, success_criteria, system_message)
+            ),
+            tools=tuple(function.function for function in functions),
+            metadata=dict(metadata or {}),
+        )
+        stamp = Stamp(LIBRARY, agent_id, adapter_name or "")
+        desired = DesiredAgent(agent_id, definition, stamp)
+        desired = replace(desired, stamp=replace(stamp, hash=definition_hash(desired)))
+        plan = make_plan(desired, await self.observe(agent_id))
+        observed = await self.apply(plan)
+        if observed is None:
+            raise NotFound(f"The agent {agent_id} was made and is gone again; somebody else deleted it.")
+        return DeployedAgent(
+            agent_id=agent_id,
+            name=observed.name,
+            version=observed.version,
+            model=observed.definition.deployment,
+            instructions=observed.definition.instructions,
+            adapter_name=adapter_name,
+        )
+
+    async def undeploy_agent(self, agent_id: str) -> bool:
+        """Delete an agent that `deploy_agent` made; False when there is none.
+
+        Raises OwnershipConflict for an agent that is not `deploy_agent`'s to delete.
+        """
+        observed = await self.observe(agent_id)
+        if observed is None:
+            return False
+        plan = plan_removal(LIBRARY, agent_id, observed, keep=False)
+        if not plan.steps:
+            whose = observed.stamp.owner if observed.stamp else "somebody who left no stamp"
+            raise OwnershipConflict(f"The agent {agent_id} belongs to {whose}; it is not deleted from here.")
+        await self.apply(plan)
+        thread_id = self._threads.pop(agent_id, None)
+        if thread_id is not None:
+            await self.delete_thread(thread_id)
+        return True
+
+    async def process_event(
+        self,
+        agent_id: str,
+        event_type: str,
+        payload: str | Mapping[str, Any],
+        *,
+        thread_id: str | None = None,
+        version: str | None = None,
+    ) -> EventResult:
+        """Give the agent an event and wait for its answer.
+
+        Without `thread_id` the agent's thread of this provider is used, and begun on the first event;
+        with stateful threads off each event has a thread of its own. `version` is by default the newest.
+        A thread that does not bear the agent's own stamp is refused.
+        """
+        started = time.monotonic()
+        observed = await self.observe(agent_id)
+        if observed is None or observed.stamp is None:
+            raise NotFound(f"Agent {agent_id} not found on the Foundry runtime: deploy it first.")
+        thread = await self._thread(observed, observed.stamp, thread_id)
+        adapter = self._connected()[0]
+        answer = await adapter.ask(
+            observed, version or observed.version, thread, event_text(event_type, payload), _refuse_call
+        )
+        return EventResult(
+            success=answer.status == "completed",
+            response=answer.text,
+            status=answer.status,
+            thread_id=thread,
+            run_id=answer.run_id,
+            latency_ms=round((time.monotonic() - started) * 1000),
+        )
+
+    async def get_status(self, agent_id: str | None = None) -> dict[str, Any]:
+        """The runtime's state, or one agent's, in the shape of the seed's health endpoints."""
+        if agent_id is None:
+            ours = [agent for agent in await self.list_agents() if agent.stamp is not None]
+            return {
+                "status": "healthy",
+                "runtime": RUNTIME_NAME,
+                "endpoint": self.facts().endpoint,
+                "active_agents": sum(agent.enabled for agent in ours),
+                "agent_ids": [agent.name for agent in ours],
+            }
+        observed = await self.observe(agent_id)
+        if observed is None:
+            raise NotFound(f"Agent {agent_id} not found on the Foundry runtime: deploy it first.")
+        return {
+            "agent_id": agent_id,
+            "status": "running" if observed.enabled else "disabled",
+            "type": "PurposeDrivenAgent",
+            "runtime": RUNTIME_NAME,
+            "adapter_name": (observed.stamp.adapter or None) if observed.stamp else None,
+            "model": observed.definition.deployment,
+            "version": observed.version,
+        }
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Requests sent so far in this process, by operation."""
+        return {"requests": dict(self._requests), "requests_total": self._requests.total()}
+
+    def _connected(self) -> tuple[RuntimeAdapter, Inventory]:
+        self._config.facts()
+        if self._adapter is None or self._inventory is None:
+            raise AOSError("The runtime is not connected: call `await runtime.initialize()` first.")
+        return self._adapter, self._inventory
+
+    async def _do(self, step: Step, plan: Plan, observed: ObservedAgent | None) -> ObservedAgent | None:
+        adapter = self._connected()[0]
+        if step in (Step.CREATE, Step.UPDATE) and plan.desired is not None:
+            made = await adapter.create(plan.desired)
+            return replace(made, enabled=observed.enabled) if observed else made
+        if observed is None:
+            return None
+        match step:
+            case Step.ENABLE:
+                await adapter.enable(plan.name)
+                return replace(observed, enabled=True)
+            case Step.DISABLE:
+                await adapter.disable(plan.name)
+                return replace(observed, enabled=False)
+            case Step.RELEASE:
+                return await adapter.release(observed)
+            case _:
+                await adapter.delete(plan.name)
+                return None
+
+    async def _thread(self, observed: ObservedAgent, stamp: Stamp, thread_id: str | None) -> str:
+        """The thread to speak on: the given one once its stamp proved it the agent's own, or ours."""
+        if thread_id is not None:
+            if await self.thread_owner(thread_id) != stamp.owner:
+                raise OwnershipConflict(f"The thread {thread_id} is not one of the agent {observed.name}.")
+            return thread_id
+        if not self._config.stateful_threads:
+            return await self.create_thread(stamp)
+        if observed.name not in self._threads:
+            self._threads[observed.name] = await self.create_thread(stamp)
+        return self._threads[observed.name]
+
+    def _count(self, name: str, moment: Moment) -> None:
+        if moment is Moment.BEFORE and name.startswith("runtime."):
+            self._requests[name.removeprefix("runtime.")] += 1
+
+
+def event_text(event_type: str, payload: str | Mapping[str, Any]) -> str:
+    """An event as the agent reads it. A question is passed as it is."""
+    body = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False, indent=2)
+    return body if event_type == "question" else f"Event: {event_type}\n\n{body}"
+
+
+async def _refuse_call(call: ToolCall) -> dict[str, Any]:
+    """The answer to a tool call while nothing executes tools: the agent is told, never left waiting."""
+    await asyncio.sleep(0)
+    return {"error": f"{call.name} was not executed: no tool executor is connected to this runtime."}
