@@ -6,6 +6,7 @@ the two that a pass knows.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import uuid
@@ -167,12 +168,21 @@ class KubernetesCluster:
             if error.status == 409:
                 raise ResourceChanged(f"{operation}: the resource changed meanwhile") from error
             raise ClusterFailure(
-                f"{operation}: the API server answered {error.status} {error.reason}"
+                f"{operation}: the API server answered {error.status} {error.reason}: {_sentence(error)}"
             ) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ClusterFailure(
                 f"{operation}: the API server cannot be reached ({type(error).__name__})"
             ) from error
+
+
+def _sentence(error: client.ApiException) -> str:
+    """What the API server itself said, out of the Status object in its answer."""
+    try:
+        status = json.loads(error.body or "{}")
+    except ValueError:
+        return "no reason given"
+    return str(status.get("message", "no reason given")) if isinstance(status, dict) else "no reason given"
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import kopf
 from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
 from AgentOperatingSystem.kube.client import COMPONENT
 from AgentOperatingSystem.kube.passes import Passes, Turn
-from AgentOperatingSystem.kube.storage import ObservedGeneration
+from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
 from AgentOperatingSystem.reconcile.resource import ObjectKey
 
 RESOURCE = (GROUP, VERSION, PLURAL)
@@ -29,24 +29,24 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
         turn: Turn = memo["turn"]
         return turn
 
-    @kopf.on.event(*RESOURCE, registry=registry)
+    @kopf.on.event(*RESOURCE, registry=registry, id="watch")
     async def on_event(memo: Any, meta: kopf.Meta, **_: Any) -> None:
         """Stop the repetition of an object that goes, before kopf waits for it to stop."""
         turn = turn_of(memo)
         if "deletionTimestamp" in meta:
             turn.end()
 
-    @kopf.on.create(*RESOURCE, registry=registry)
-    @kopf.on.resume(*RESOURCE, registry=registry)
-    @kopf.on.update(*RESOURCE, registry=registry, field="spec")
+    @kopf.on.create(*RESOURCE, registry=registry, id="reconcile")
+    @kopf.on.resume(*RESOURCE, registry=registry, id="reconcile")
+    @kopf.on.update(*RESOURCE, registry=registry, id="reconcile", field="spec")
     async def on_change(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
         await passes.run(_key(namespace, name), turn_of(memo))
 
-    @kopf.daemon(*RESOURCE, registry=registry, cancellation_polling=1.0)
+    @kopf.daemon(*RESOURCE, registry=registry, id="repeat", cancellation_polling=1.0)
     async def on_due(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
         await passes.repeat(_key(namespace, name), turn_of(memo))
 
-    @kopf.on.delete(*RESOURCE, registry=registry)
+    @kopf.on.delete(*RESOURCE, registry=registry, id="finalize")
     async def on_delete(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
         delay = await passes.finalize(_key(namespace, name), turn_of(memo))
         if delay is not None:
@@ -62,7 +62,7 @@ def settings() -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.persistence.finalizer = FINALIZER
     chosen.persistence.diffbase_storage = ObservedGeneration()
-    chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+    chosen.persistence.progress_storage = MemoryProgress()
     # Events are the reconciler's to post: kopf would post each handler's log lines.
     chosen.posting.enabled = False
     chosen.posting.reporting_component = COMPONENT

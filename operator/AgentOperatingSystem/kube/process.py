@@ -79,7 +79,8 @@ async def _serve(passes: Passes, options: OperatorOptions) -> None:
 
     @kopf.on.startup(registry=registry)
     async def take_over_signals(**_: Any) -> None:
-        # kopf sets its own handlers before this runs; these replace them.
+        # kopf sets its own handlers once this has first given way; ours replace them.
+        await asyncio.sleep(0)
         _on_stop_signal(lambda: _stop(passes, stop_flag))
 
     port = options.liveness_port

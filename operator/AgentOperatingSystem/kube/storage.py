@@ -12,6 +12,11 @@ from typing import Any
 
 import kopf
 
+from AgentOperatingSystem.api.v1alpha1 import GROUP
+
+# The one thing kopf writes: it wakes itself up for another try of a deletion.
+TOUCH_ANNOTATION = f"{GROUP}/touched-at"
+
 
 class ObservedGeneration(kopf.DiffBaseStorage):
     """A diff-base that is the generation: the last handled one is the status's own."""
@@ -25,6 +30,30 @@ class ObservedGeneration(kopf.DiffBaseStorage):
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
         """Nothing to store: the pass has written the status."""
+
+
+class MemoryProgress(kopf.ProgressStorage):
+    """How far kopf's handlers came, kept in memory: after a restart any of them may begin anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: dict[tuple[str, str], Any] = {}
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> Any:
+        return self._records.get((body["metadata"]["uid"], key))
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:  # noqa: ARG002
+        self._records[body["metadata"]["uid"], key] = record
+
+    def purge(self, *, key: Any, body: kopf.Body, patch: kopf.Patch) -> None:  # noqa: ARG002
+        self._records.pop((body["metadata"]["uid"], key), None)
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        if body["metadata"].get("annotations", {}).get(TOUCH_ANNOTATION) != value:
+            patch.metadata.annotations[TOUCH_ANNOTATION] = value
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
 
 
 def _essence(generation: int) -> kopf.BodyEssence:

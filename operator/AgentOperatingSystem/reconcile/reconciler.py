@@ -93,8 +93,7 @@ class Reconciler:
             return Result(Retry.SOON)
         status = make_status(resource, findings, self._clock())
         await self._write(resource, status)
-        for step in plan.steps:
-            await self._cluster.emit(resource, _notice(step, plan, findings.observed))
+        await self._announce(resource, plan, findings.observed)
         return Result(Retry.SOON if _reason(status) == Reason.PROVISIONING else Retry.INTERVAL)
 
     async def finalize(self, key: ObjectKey) -> Result | None:
@@ -193,8 +192,7 @@ class Reconciler:
             await self._delete_thread(resource)
             if not await self._runtime.prove_absent(owner, name):
                 return False
-        for step in plan.steps:
-            await self._cluster.emit(resource, _notice(step, plan, observed))
+        await self._announce(resource, plan, observed)
         return True
 
     async def _delete_thread(self, resource: Resource) -> None:
@@ -219,6 +217,12 @@ class Reconciler:
         await self._write(resource, make_deleting_status(resource, error, self._clock()))
         return _result(error)
 
+    async def _announce(self, resource: Resource, plan: Plan, observed: ObservedAgent | None) -> None:
+        for step in plan.steps:
+            notice = _notice(step, plan, observed)
+            logger.info("%s: %s", resource.key, notice.message)
+            await self._cluster.emit(resource, notice)
+
     async def _write(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         """Write the status if it says anything new, with an Event when Ready took a new bad reason."""
         if status == resource.status:
@@ -228,6 +232,7 @@ class Reconciler:
         quiet = (Reason.PROVISIONING, Reason.DELETING)
         new = ready.reason != _reason(resource.status) and ready.reason not in quiet
         if ready.status is not ConditionStatus.TRUE and new:
+            logger.warning("%s: %s: %s", resource.key, ready.reason, ready.message)
             await self._cluster.emit(resource, Notice(ready.reason, ready.message, warning=True))
 
 

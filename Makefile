@@ -1,0 +1,51 @@
+# Everything here works on a fresh machine with Python 3.11 or newer: no cluster, no cloud account.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := operator tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check generate lock format
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with the locked dependencies, kubectl included
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "aos needs Python 3.11 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## Show the main job on this machine; KEEP=1 leaves it running
+	@$(BIN)/aos demo $(if $(KEEP),--keep)
+
+test: $(READY) ## Run the tests that need nothing but Python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/e2e
+
+check: $(READY) ## Format, lint, types, import borders, generated files
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --quiet tests/unit/test_generated.py
+
+generate: $(READY) ## Write the generated files: crds/
+	@$(BIN)/aos crds --output crds
+
+format: $(READY) ## Format and mend what can be mended
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+lock: $(READY) ## Resolve requirements/*.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
+		--group dev --extra sandbox --custom-compile-command "make lock" \
+		--output-file requirements/dev.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--constraint requirements/dev.txt --custom-compile-command "make lock" \
+		--output-file requirements/operator.txt pyproject.toml
