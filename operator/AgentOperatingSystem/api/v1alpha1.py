@@ -41,6 +41,13 @@ class DeletionPolicy(StrEnum):
     ORPHAN = "Orphan"
 
 
+class AdoptionPolicy(StrEnum):
+    """What to do about an agent of that name that bears no stamp."""
+
+    NEVER = "Never"
+    ADOPT_UNOWNED = "AdoptUnowned"
+
+
 class ConditionStatus(StrEnum):
     """The three values of a condition's status."""
 
@@ -226,6 +233,17 @@ class PurposeDrivenAgentSpec(Model):
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.DELETE,
         description="Delete removes the agent with the resource; Orphan leaves it in the runtime.",
+    )
+    adoption_policy: AdoptionPolicy = Field(
+        default=AdoptionPolicy.NEVER,
+        description="Whether an agent of that name that somebody made by other means may be taken over.",
+    )
+    version_history_limit: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="How many of the agent's versions are kept in the runtime, the newest included.",
+        json_schema_extra={"format": "int32"},
     )
     agent_id: str | None = Field(
         default=None,

@@ -15,7 +15,7 @@ from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
 from AgentOperatingSystem.kube.client import COMPONENT
 from AgentOperatingSystem.kube.passes import Passes, Turn
 from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
-from AgentOperatingSystem.reconcile.resource import ObjectKey
+from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey
 
 RESOURCE = (GROUP, VERSION, PLURAL)
 
@@ -31,10 +31,11 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
 
     @kopf.on.event(*RESOURCE, registry=registry, id="watch")
     async def on_event(memo: Any, meta: kopf.Meta, **_: Any) -> None:
-        """Stop the repetition of an object that goes, before kopf waits for it to stop."""
+        """Stop the repetition of an object that goes, and heed the wishes in its annotations."""
         turn = turn_of(memo)
         if "deletionTimestamp" in meta:
             turn.end()
+        turn.wish(tuple(meta.annotations.get(name) for name in WISHES))
 
     @kopf.on.create(*RESOURCE, registry=registry, id="reconcile")
     @kopf.on.resume(*RESOURCE, registry=registry, id="reconcile")

@@ -37,6 +37,14 @@ class Turn:
     due: float = float("inf")
     failures: int = 0
     ended: bool = False
+    wishes: tuple[str | None, ...] | None = None
+
+    def wish(self, wishes: tuple[str | None, ...]) -> None:
+        """A pass is due at once when somebody changed what they ask for by annotation."""
+        if self.wishes is not None and wishes != self.wishes:
+            self.due = 0.0
+            self.wake.set()
+        self.wishes = wishes
 
     def end(self) -> None:
         """No further pass is wanted: the object goes, or the operator."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from AgentOperatingSystem.model.stamp import Stamp
+from AgentOperatingSystem.model.stamp import AgentIdentity, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class DesiredAgent:
     definition: AgentDefinition
     stamp: Stamp
     enabled: bool = True
+
+    @property
+    def identity(self) -> AgentIdentity:
+        """Which agent this is, and whose."""
+        return AgentIdentity(self.name, self.stamp.owner, self.stamp.agent_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ agent and one place that says which agents may be touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +18,7 @@ from AgentOperatingSystem.model.definition import (
     tool_content,
 )
 from AgentOperatingSystem.model.errors import AdoptionRequired, OwnershipConflict, OwnershipError
-from AgentOperatingSystem.model.stamp import Owner, Stamp
+from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
 
 
 class Step(StrEnum):
@@ -25,10 +26,23 @@ class Step(StrEnum):
 
     CREATE = "Create"
     UPDATE = "Update"
+    ADOPT = "Adopt"
     ENABLE = "Enable"
     DISABLE = "Disable"
     RELEASE = "Release"
     DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which agents that are not its own a resource may take over: unstamped ones, or one owner's."""
+
+    unowned: bool = False
+    owner: Owner | None = None
+
+    def covers(self, stamp: Stamp | None) -> bool:
+        """True when an agent that bears `stamp` may be taken over."""
+        return self.unowned if stamp is None else stamp.owner == self.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +60,75 @@ class Plan:
     differences: tuple[str, ...] = ()
 
 
-def make_plan(desired: DesiredAgent, observed: ObservedAgent | None) -> Plan:
+def make_plan(desired: DesiredAgent, observed: ObservedAgent | None, claim: Claim | None = None) -> Plan:
     """What makes the runtime hold `desired`. Raises OwnershipError when the agent is not its owner's.
 
     A disabled agent is neither made nor changed: nothing of it runs, and the newest definition is
-    written when it is enabled again.
+    written when it is enabled again. What `claim` covers is taken over.
     """
     if observed is None:
         steps = (Step.CREATE,) if desired.enabled else ()
         return Plan(desired.name, steps, desired)
-    check_ownership(desired.stamp.owner, observed)
-    if not desired.enabled:
-        steps = (Step.DISABLE,) if observed.enabled else ()
-        return Plan(desired.name, steps, desired, observed)
     differences = differing_paths(desired, observed)
-    steps = (*((Step.UPDATE,) if differences else ()), *(() if observed.enabled else (Step.ENABLE,)))
-    return Plan(desired.name, steps, desired, observed, differences)
+    write: tuple[Step, ...] = ()
+    if not desired.identity.owns(observed.stamp):
+        if claim is None or not claim.covers(observed.stamp):
+            raise _ownership_problem(desired.identity, observed.stamp)
+        write = (Step.ADOPT,)
+    elif desired.enabled and differences:
+        write = (Step.UPDATE,)
+    return Plan(desired.name, write + _toggle(desired, observed), desired, observed, differences)
 
 
-def plan_removal(owner: Owner, name: str, observed: ObservedAgent | None, *, keep: bool) -> Plan:
-    """What ends `owner`'s hold on the agent: delete it, or with `keep` only release its stamp.
+def plan_removal(identity: AgentIdentity, observed: ObservedAgent | None, *, keep: bool) -> Plan:
+    """What ends the owner's hold on the agent: delete it, or with `keep` only release its stamp.
 
     An agent that is gone, or that is not the owner's, needs nothing: it is left as it is.
     """
-    if observed is None or observed.stamp is None or observed.stamp.owner != owner:
-        return Plan(name, observed=observed)
-    return Plan(name, (Step.RELEASE if keep else Step.DELETE,), observed=observed)
+    if observed is None or not identity.owns(observed.stamp):
+        return Plan(identity.name, observed=observed)
+    return Plan(identity.name, (Step.RELEASE if keep else Step.DELETE,), observed=observed)
 
 
-def check_ownership(owner: Owner, observed: ObservedAgent) -> None:
-    """Raise OwnershipError unless `observed` bears `owner`'s stamp for that very name."""
-    problem = _ownership_problem(owner, observed.name, observed.stamp)
-    if problem is not None:
-        raise problem
+def surplus_versions(versions: Sequence[ObservedAgent], identity: AgentIdentity, *, limit: int) -> list[str]:
+    """The versions to delete, of `versions` from newest to oldest: never the newest, nor one not ours.
+
+    Those are the ones right behind the newest that say the same as it does, left by a write whose answer
+    was lost or by a second operator, and the oldest ones beyond `limit`.
+    """
+    surplus = []
+    newest, *older = versions
+    for version in older:
+        if version.definition != newest.definition or version.stamp != newest.stamp:
+            break
+        surplus.append(version.version)
+    kept = [version.version for version in older if version.version not in surplus]
+    ours = {version.version for version in older if identity.owns(version.stamp)}
+    return [number for number in (*surplus, *kept[max(0, limit - 1) :]) if number in ours]
 
 
-def _ownership_problem(owner: Owner, name: str, stamp: Stamp | None) -> OwnershipError | None:
+def _toggle(desired: DesiredAgent, observed: ObservedAgent) -> tuple[Step, ...]:
+    if desired.enabled == observed.enabled:
+        return ()
+    return (Step.ENABLE,) if desired.enabled else (Step.DISABLE,)
+
+
+def _ownership_problem(identity: AgentIdentity, stamp: Stamp | None) -> OwnershipError:
     if stamp is None:
         return AdoptionRequired(
-            f"An agent named {name} exists in the project and was not made by this operator; "
-            "delete or rename it there, or choose another spec.agentId."
+            f"An agent named {identity.name} exists in the project and was made by other means; allow taking "
+            "it over with spec.adoptionPolicy: AdoptUnowned, or choose another spec.agentId."
         )
-    if stamp.owner != owner:
+    if stamp.owner == identity.owner:
         return OwnershipConflict(
-            f"The agent {name} belongs to {stamp.owner}, not to {owner}; choose another spec.agentId."
+            f"The agent {identity.name} bears a stamp that was made for the agent {stamp.agent_id}, so it "
+            "was copied by hand; delete the agent there, or choose another spec.agentId."
         )
-    return None
+    return OwnershipConflict(
+        f"The agent {identity.name} belongs to {stamp.owner}, not to {identity.owner}; choose another "
+        "spec.agentId, or take it over with the annotation "
+        f"agentoperatingsystem.io/adopt-from: {stamp.owner}."
+    )
 
 
 def differing_paths(desired: DesiredAgent, observed: ObservedAgent) -> tuple[str, ...]:

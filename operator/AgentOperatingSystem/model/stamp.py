@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 PROVIDER_KEY = "runtime_provider"
 PROVIDER = "AOS"
@@ -56,8 +57,31 @@ class Owner:
 
     def __str__(self) -> str:
         if self.kind is OwnerKind.LIBRARY:
-            return "library"
+            return OwnerKind.LIBRARY.value
         return f"{self.cluster}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The owner that `str` wrote: `cluster/namespace/name` or `library`; None for anything else."""
+        if text == OwnerKind.LIBRARY.value:
+            return cls(OwnerKind.LIBRARY)
+        parts = text.split("/")
+        if len(parts) != 3 or not all(parts):
+            return None
+        return cls(OwnerKind.RESOURCE, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentIdentity:
+    """Which agent is whose: `name` is the runtime's key, `agent_id` the owner's word for it."""
+
+    name: str
+    owner: Owner
+    agent_id: str
+
+    def owns(self, stamp: Stamp | None) -> bool:
+        """True when `stamp` says so: our owner, and made for this very agent, not copied from another."""
+        return stamp is not None and (stamp.owner, stamp.agent_id) == (self.owner, self.agent_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentSpec, Scope
+from AgentOperatingSystem.api.v1alpha1 import AdoptionPolicy, PurposeDrivenAgentSpec, Scope
 from AgentOperatingSystem.model.definition import (
     AgentDefinition,
     CodeInterpreterTool,
@@ -20,9 +20,14 @@ from AgentOperatingSystem.model.definition import (
 from AgentOperatingSystem.model.deployment import DEPLOYMENT_NAME_LIMIT, deployment_name
 from AgentOperatingSystem.model.errors import SpecRejected
 from AgentOperatingSystem.model.facts import RuntimeFacts
-from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
+from AgentOperatingSystem.model.plan import Claim
+from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
-from AgentOperatingSystem.reconcile.resource import Resource
+from AgentOperatingSystem.reconcile.resource import (
+    ADOPT_FROM_ANNOTATION,
+    ADOPTED_FROM_ANNOTATION,
+    Resource,
+)
 from AgentOperatingSystem.tools.functions import (
     McpFunction,
     McpToolReference,
@@ -37,6 +42,8 @@ class DesiredState:
     agent: DesiredAgent
     functions: tuple[McpFunction, ...]
     keeps_thread: bool
+    claim: Claim
+    version_history_limit: int
 
 
 def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
@@ -73,7 +80,7 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
         metadata=dict(spec.runtime_metadata),
     )
     stamp = Stamp(
-        owner=owner_of(resource, facts.cluster_id),
+        owner=identity_of(resource, facts.cluster_id).owner,
         agent_id=agent_id,
         adapter=spec.adapter_name or "",
         uid=resource.uid,
@@ -81,12 +88,27 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
     agent = DesiredAgent(name=agent_id, definition=definition, stamp=stamp, enabled=spec.enabled)
     agent = replace(agent, stamp=replace(stamp, hash=definition_hash(agent)))
     keeps_thread = facts.stateful_threads and spec.thread.scope is Scope.AGENT
-    return DesiredState(agent, functions, keeps_thread)
+    return DesiredState(agent, functions, keeps_thread, _claim(resource, spec), spec.version_history_limit)
 
 
-def owner_of(resource: Resource, cluster_id: str) -> Owner:
-    """The owner that `resource` is: not its uid, so that one restored from a backup is the same."""
-    return Owner(OwnerKind.RESOURCE, cluster_id, resource.key.namespace, resource.key.name)
+def identity_of(resource: Resource, cluster_id: str) -> AgentIdentity:
+    """The agent of `resource`. Its owner has no uid, so that one restored from a backup is the same."""
+    owner = Owner(OwnerKind.RESOURCE, cluster_id, resource.key.namespace, resource.key.name)
+    return AgentIdentity(resource.agent_name, owner, resource.agent_name)
+
+
+def _claim(resource: Resource, spec: PurposeDrivenAgentSpec) -> Claim:
+    wanted = resource.annotations.get(ADOPT_FROM_ANNOTATION)
+    done = resource.annotations.get(ADOPTED_FROM_ANNOTATION)
+    owner = None
+    if wanted is not None and wanted != done:
+        owner = Owner.parse(wanted)
+        if owner is None:
+            raise SpecRejected(
+                f"metadata.annotations[{ADOPT_FROM_ANNOTATION}]",
+                f"{wanted!r} names no owner; write cluster/namespace/name, or library.",
+            )
+    return Claim(unowned=spec.adoption_policy is AdoptionPolicy.ADOPT_UNOWNED, owner=owner)
 
 
 def parsed_spec(spec: Mapping[str, Any]) -> PurposeDrivenAgentSpec:

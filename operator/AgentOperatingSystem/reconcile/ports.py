@@ -14,7 +14,7 @@ from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import AOSError
 from AgentOperatingSystem.model.facts import RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan
-from AgentOperatingSystem.model.stamp import Owner, Stamp
+from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
 
 
@@ -63,8 +63,11 @@ class Runtime(Protocol):
     async def apply(self, plan: Plan) -> ObservedAgent | None:
         """Do the plan's steps; what the runtime holds afterwards."""
 
-    async def prove_absent(self, owner: Owner, name: str) -> bool:
-        """True when a complete listing, begun after this call, holds no agent `name` of `owner`."""
+    async def prove_absent(self, identity: AgentIdentity) -> bool:
+        """True when a complete listing, begun after this call, does not hold the agent."""
+
+    async def prune(self, identity: AgentIdentity, *, limit: int) -> int:
+        """Delete surplus versions of the agent and those beyond `limit`; how many."""
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""

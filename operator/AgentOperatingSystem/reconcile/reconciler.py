@@ -23,7 +23,8 @@ from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import AOSError, RuntimeFailure, RuntimeMoved, RuntimeUnavailable
 from AgentOperatingSystem.model.facts import RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
-from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, owner_of
+from AgentOperatingSystem.model.stamp import Owner
+from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
 from AgentOperatingSystem.reconcile.ports import (
     Cluster,
     ClusterFailure,
@@ -32,6 +33,8 @@ from AgentOperatingSystem.reconcile.ports import (
     Runtime,
 )
 from AgentOperatingSystem.reconcile.resource import (
+    ADOPT_FROM_ANNOTATION,
+    ADOPTED_FROM_ANNOTATION,
     DETACH,
     ENDPOINT_ANNOTATION,
     POLICY_ANNOTATION,
@@ -49,9 +52,13 @@ from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
 
 logger = logging.getLogger(__name__)
 
+# An agent's first version has none before it, so there is nothing to prune.
+FIRST_VERSION = "1"
+
 _DONE = {
     Step.CREATE: ("Created", "Created agent {name}, version {version}, on {deployment}."),
     Step.UPDATE: ("Updated", "Updated agent {name} to version {version}: {differences} changed."),
+    Step.ADOPT: ("Adopted", "Took over agent {name} as version {version}."),
     Step.ENABLE: ("Enabled", "Enabled agent {name}."),
     Step.DISABLE: ("Disabled", "Disabled agent {name}; nothing of it is lost."),
     Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
@@ -117,20 +124,35 @@ class Reconciler:
         desired = desired_state(resource, facts)
         _check_home(resource, facts)
         plan = await self._plan(desired, fresh=resource.changed)
-        resource, thread_id = await self._prepare(resource, facts, desired)
+        resource, thread_id = await self._prepare(resource, facts, desired, plan)
         observed = await self._runtime.apply(plan) if plan.steps else plan.observed
+        await self._tidy(resource, desired, observed)
         return Findings(facts, desired, observed, thread_id), plan, resource
 
     async def _plan(self, desired: DesiredState, *, fresh: bool) -> Plan:
         """The plan, made from a fresh look whenever something is to be written."""
         name = desired.agent.name
-        plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=fresh))
+        plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=fresh), desired.claim)
         if plan.steps and not fresh:
-            plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=True))
+            observed = await self._runtime.observe(name, fresh=True)
+            plan = make_plan(desired.agent, observed, desired.claim)
         return plan
 
+    async def _tidy(self, resource: Resource, desired: DesiredState, observed: ObservedAgent | None) -> None:
+        """Prune versions whenever one appeared that the status does not know, whoever made it.
+
+        Before the status is written: if this fails, the status still does not know it, and the next
+        pass tries again.
+        """
+        known = resource.status.runtime.version if resource.status.runtime else None
+        if observed is None or observed.version in (FIRST_VERSION, known):
+            return
+        pruned = await self._runtime.prune(desired.agent.identity, limit=desired.version_history_limit)
+        if pruned:
+            logger.info("%s: pruned %d versions of agent %s", resource.key, pruned, observed.name)
+
     async def _prepare(
-        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState
+        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
     ) -> tuple[Resource, str | None]:
         """The agent's thread, and the notes that outlive a wiped status, before the agent itself."""
         thread_id = None
@@ -139,6 +161,8 @@ class Reconciler:
         notes = {ENDPOINT_ANNOTATION: facts.endpoint}
         if thread_id is not None:
             notes[THREAD_ANNOTATION] = thread_id
+        if adopted := _takeover_done(resource, desired, plan):
+            notes[ADOPTED_FROM_ANNOTATION] = adopted
         if any(resource.annotations.get(key) != value for key, value in notes.items()):
             try:
                 resource = await self._cluster.annotate(resource, notes)
@@ -149,9 +173,7 @@ class Reconciler:
 
     async def _forget_new_thread(self, resource: Resource, thread_id: str | None) -> None:
         """Delete a conversation that could not be noted and that nobody would find again."""
-        status = resource.status.runtime
-        known = (resource.annotations.get(THREAD_ANNOTATION), status.thread_id if status else None)
-        if thread_id is not None and thread_id not in known:
+        if thread_id is not None and thread_id not in _known_threads(resource):
             await self._runtime.delete_thread(thread_id)
 
     async def _thread(self, resource: Resource, desired: DesiredState) -> str | None:
@@ -183,23 +205,22 @@ class Reconciler:
     async def _remove(self, resource: Resource, *, keep: bool) -> bool:
         facts = self._runtime.facts()
         _check_home(resource, facts)
-        owner = owner_of(resource, facts.cluster_id)
-        name = resource.agent_name
-        observed = await self._runtime.observe(name, fresh=True)
-        plan = plan_removal(owner, name, observed, keep=keep)
+        identity = identity_of(resource, facts.cluster_id)
+        observed = await self._runtime.observe(identity.name, fresh=True)
+        plan = plan_removal(identity, observed, keep=keep)
         await self._runtime.apply(plan)
         if not keep:
-            await self._delete_thread(resource)
-            if not await self._runtime.prove_absent(owner, name):
+            await self._delete_threads(resource, identity.owner)
+            if not await self._runtime.prove_absent(identity):
                 return False
         await self._announce(resource, plan, observed)
         return True
 
-    async def _delete_thread(self, resource: Resource) -> None:
-        facts = self._runtime.facts()
-        thread_id = resource.annotations.get(THREAD_ANNOTATION)
-        if thread_id and await self._runtime.thread_owner(thread_id) == owner_of(resource, facts.cluster_id):
-            await self._runtime.delete_thread(thread_id)
+    async def _delete_threads(self, resource: Resource, owner: Owner) -> None:
+        """Delete the conversations that are noted on the resource, each once its stamp proved it ours."""
+        for thread_id in _known_threads(resource):
+            if await self._runtime.thread_owner(thread_id) == owner:
+                await self._runtime.delete_thread(thread_id)
 
     async def _tell_failure(self, resource: Resource, error: AOSError) -> Result:
         findings = Findings(error=error)
@@ -244,6 +265,20 @@ def _check_home(resource: Resource, facts: RuntimeFacts) -> None:
             f"The agent was made in {home}, and the operator is now configured for {facts.endpoint}; "
             "set the endpoint back, or delete the resource before moving it."
         )
+
+
+def _known_threads(resource: Resource) -> list[str]:
+    """The conversations that the resource names, in its status and in its annotation."""
+    status = resource.status.runtime
+    named = (status.thread_id if status else None, resource.annotations.get(THREAD_ANNOTATION))
+    return [thread_id for thread_id in dict.fromkeys(named) if thread_id]
+
+
+def _takeover_done(resource: Resource, desired: DesiredState, plan: Plan) -> str | None:
+    """The takeover that was asked for and is already done: the agent is ours and needs no adopting."""
+    wanted = resource.annotations.get(ADOPT_FROM_ANNOTATION)
+    ours = plan.observed is not None and desired.agent.identity.owns(plan.observed.stamp)
+    return wanted if ours else None
 
 
 def _keeps_agent(resource: Resource) -> bool:

@@ -16,6 +16,11 @@ THREAD_ANNOTATION = f"{GROUP}/thread-id"
 # What a person asks of the operator.
 POLICY_ANNOTATION = f"{GROUP}/reconcile-policy"
 DETACH = "detach-on-delete"
+ADOPT_FROM_ANNOTATION = f"{GROUP}/adopt-from"
+# Which takeover was done: the annotation above stays in Git, and is heeded once.
+ADOPTED_FROM_ANNOTATION = f"{GROUP}/adopted-from"
+
+WISHES = (POLICY_ANNOTATION, ADOPT_FROM_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,12 @@ class RuntimeAdapter(Protocol):
     async def delete(self, name: str) -> None:
         """Delete the agent with all versions; one that is gone already is no failure."""
 
+    async def versions(self, name: str) -> list[ObservedAgent]:
+        """Every version of the agent, the newest first; none for an agent that is gone."""
+
+    async def delete_version(self, name: str, version: str) -> None:
+        """Delete one version; one that is gone already is no failure."""
+
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id. Never retried."""
 

@@ -112,6 +112,25 @@ class FoundryAdapter:
         except NotFound:
             return
 
+    async def versions(self, name: str) -> list[ObservedAgent]:
+        async def read() -> list[ObservedAgent]:
+            pages = self._connection.project.agents.list_versions(name, limit=PAGE, order="desc")
+            return [version_from_wire(version.as_dict(), enabled=True) async for version in pages]
+
+        try:
+            return await self._call("list_versions", read)
+        except NotFound:
+            return []
+
+    async def delete_version(self, name: str, version: str) -> None:
+        agents = self._connection.project.agents
+        try:
+            await self._call(
+                "delete_version", lambda: agents.delete_version(name, version, retry_total=0), writes=True
+            )
+        except NotFound:
+            return
+
     async def create_thread(self, stamp: Stamp) -> str:
         conversation = await self._call(
             "create_thread",

@@ -25,8 +25,8 @@ from AgentOperatingSystem.model.definition import (
 from AgentOperatingSystem.model.deployment import deployment_name
 from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict
 from AgentOperatingSystem.model.facts import RuntimeFacts
-from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
-from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
+from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal, surplus_versions
+from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
 from AgentOperatingSystem.runtime.adapter import RuntimeAdapter, ToolCall
 from AgentOperatingSystem.runtime.config import RuntimeConfig
@@ -142,11 +142,22 @@ class AgentRuntimeProvider:
         agents = await self._connected()[1].list_since_now()
         return [agents[name] for name in sorted(agents)]
 
-    async def prove_absent(self, owner: Owner, name: str) -> bool:
-        """True when a complete listing, begun after this call, holds no agent `name` of `owner`."""
+    async def prove_absent(self, identity: AgentIdentity) -> bool:
+        """True when a complete listing, begun after this call, does not hold the agent."""
         agents = await self._connected()[1].list_since_now()
-        found = agents.get(name)
-        return found is None or found.stamp is None or found.stamp.owner != owner
+        found = agents.get(identity.name)
+        return found is None or not identity.owns(found.stamp)
+
+    async def prune(self, identity: AgentIdentity, *, limit: int) -> int:
+        """Delete surplus versions of the agent and those beyond `limit`; how many."""
+        adapter = self._connected()[0]
+        versions = await adapter.versions(identity.name)
+        if not versions or not identity.owns(versions[0].stamp):
+            return 0
+        surplus = surplus_versions(versions, identity, limit=limit)
+        for version in surplus:
+            await adapter.delete_version(identity.name, version)
+        return len(surplus)
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""
@@ -217,7 +228,7 @@ class AgentRuntimeProvider:
         observed = await self.observe(agent_id)
         if observed is None:
             return False
-        plan = plan_removal(LIBRARY, agent_id, observed, keep=False)
+        plan = plan_removal(AgentIdentity(agent_id, LIBRARY, agent_id), observed, keep=False)
         if not plan.steps:
             whose = observed.stamp.owner if observed.stamp else "somebody who left no stamp"
             raise OwnershipConflict(f"The agent {agent_id} belongs to {whose}; it is not deleted from here.")
@@ -296,7 +307,7 @@ class AgentRuntimeProvider:
 
     async def _do(self, step: Step, plan: Plan, observed: ObservedAgent | None) -> ObservedAgent | None:
         adapter = self._connected()[0]
-        if step in (Step.CREATE, Step.UPDATE) and plan.desired is not None:
+        if step in (Step.CREATE, Step.UPDATE, Step.ADOPT) and plan.desired is not None:
             made = await adapter.create(plan.desired)
             return replace(made, enabled=observed.enabled) if observed else made
         if observed is None:
