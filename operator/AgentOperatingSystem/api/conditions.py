@@ -16,10 +16,11 @@ from AgentOperatingSystem.api.v1alpha1 import Condition, ConditionStatus, Purpos
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+MODEL_AVAILABLE = "ModelAvailable"
 TOOLS_RESOLVED = "ToolsResolved"
 IN_SYNC = "InSync"
 
-_ORDER = (READY, RECONCILING, STALLED, "ModelAvailable", TOOLS_RESOLVED, IN_SYNC)
+_ORDER = (READY, RECONCILING, STALLED, MODEL_AVAILABLE, TOOLS_RESOLVED, IN_SYNC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,13 @@ class AdoptionPolicy(StrEnum):
     ADOPT_UNOWNED = "AdoptUnowned"
 
 
+class DriftPolicy(StrEnum):
+    """What to do about an edit of the agent that was made in the runtime."""
+
+    CORRECT = "Correct"
+    REPORT = "Report"
+
+
 class ConditionStatus(StrEnum):
     """The three values of a condition's status."""
 
@@ -234,6 +241,10 @@ class PurposeDrivenAgentSpec(Model):
         default=DeletionPolicy.DELETE,
         description="Delete removes the agent with the resource; Orphan leaves it in the runtime.",
     )
+    drift_policy: DriftPolicy = Field(
+        default=DriftPolicy.CORRECT,
+        description="Correct repairs an edit made in the runtime; Report only tells of it in the status.",
+    )
     adoption_policy: AdoptionPolicy = Field(
         default=AdoptionPolicy.NEVER,
         description="Whether an agent of that name that somebody made by other means may be taken over.",
@@ -302,6 +313,15 @@ class ToolStatus(Model):
     server: str = Field(max_length=128, description="The MCP server that has it.")
 
 
+class Drift(Model):
+    """A part of the agent that is not in the runtime as the spec has it."""
+
+    path: str = Field(max_length=256, description="What differs: instructions, deployment, tools.<name>...")
+    since: str = Field(
+        description="When it was first seen.", json_schema_extra={"format": "date-time"}, max_length=64
+    )
+
+
 class PurposeDrivenAgentStatus(Model):
     """What is true, as the operator last saw it. Rebuilt when wiped."""
 
@@ -316,6 +336,14 @@ class PurposeDrivenAgentStatus(Model):
         default_factory=list,
         max_length=LIST_LIMIT,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    drift: list[Drift] = Field(
+        default_factory=list,
+        max_length=256,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["path"]},
+    )
+    last_handled_reconcile_at: str | None = Field(
+        default=None, max_length=256, description="The last wish for a pass that was fulfilled."
     )
 
 

@@ -21,6 +21,7 @@ from AgentOperatingSystem.kube import handlers
 from AgentOperatingSystem.kube.client import KubernetesCluster, connect
 from AgentOperatingSystem.kube.passes import Passes
 from AgentOperatingSystem.model.errors import EndpointNotConfigured
+from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.reconciler import Reconciler
 from AgentOperatingSystem.runtime.config import RuntimeConfig
 from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
@@ -48,7 +49,8 @@ async def run_operator(config: RuntimeConfig, options: OperatorOptions) -> None:
         runtime = AgentRuntimeProvider(replace(config, cluster_id=cluster_id, max_retries=0))
         try:
             await _initialize(runtime)
-            reconciler = Reconciler(cluster, runtime, lambda: datetime.now(UTC))
+            brake = DeletionBrake(config.max_deletes_per_minute)
+            reconciler = Reconciler(cluster, runtime, lambda: datetime.now(UTC), brake)
             passes = Passes(reconciler, interval=config.listing_age, random=random.random)
             await _serve(passes, options)
         finally:

@@ -8,6 +8,9 @@ AOSError
 │   ├── AdoptionRequired     it bears no stamp
 │   ├── OwnershipConflict    it bears another owner's stamp
 │   └── RuntimeMoved         ours was made in another project
+├── Held                     the operator itself holds back for now
+│   ├── Paused               an annotation asks for it
+│   └── DeletionSlowed       too many agents would be deleted at once
 └── RuntimeFailure           the runtime did not do what was asked
     ├── RuntimeUnavailable   5xx, time-out, no connection
     │   ├── Throttled        429
@@ -69,6 +72,22 @@ class OwnershipConflict(OwnershipError):
 
 class RuntimeMoved(OwnershipError):
     """The agent was made in another project than the one now configured."""
+
+
+class Held(AOSError):
+    """Nothing is wrong: the operator waits, at least `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Paused(Held):
+    """Somebody paused the resource."""
+
+
+class DeletionSlowed(Held):
+    """More agents would be deleted in a minute than the operator may."""
 
 
 class RuntimeFailure(AOSError):

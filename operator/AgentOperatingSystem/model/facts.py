@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ModelCheck(StrEnum):
+    """What to do about a deployment that the runtime does not list."""
+
+    ENFORCE = "Enforce"
+    WARN = "Warn"
+    OFF = "Off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +24,12 @@ class RuntimeFacts:
     cluster_id: str
     lora_adapters: bool = True
     stateful_threads: bool = True
+    model_check: ModelCheck = ModelCheck.ENFORCE
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFinding:
+    """Whether a deployment exists, and if not the names most like it."""
+
+    available: bool
+    nearest: tuple[str, ...] = ()

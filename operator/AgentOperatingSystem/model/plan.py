@@ -6,6 +6,7 @@ agent and one place that says which agents may be touched.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,26 +59,41 @@ class Plan:
     desired: DesiredAgent | None = None
     observed: ObservedAgent | None = None
     differences: tuple[str, ...] = ()
+    drifted: bool = False
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """The differences that somebody made in the runtime, though nothing else was asked for."""
+        return self.differences if self.drifted else ()
 
 
-def make_plan(desired: DesiredAgent, observed: ObservedAgent | None, claim: Claim | None = None) -> Plan:
+def make_plan(
+    desired: DesiredAgent,
+    observed: ObservedAgent | None,
+    claim: Claim | None = None,
+    *,
+    correct_drift: bool = True,
+) -> Plan:
     """What makes the runtime hold `desired`. Raises OwnershipError when the agent is not its owner's.
 
     A disabled agent is neither made nor changed: nothing of it runs, and the newest definition is
-    written when it is enabled again. What `claim` covers is taken over.
+    written when it is enabled again. What `claim` covers is taken over. Drift is what differs although
+    the version was written for this very definition, as the hash in its stamp says; without
+    `correct_drift` it is told in the plan and left.
     """
     if observed is None:
-        steps = (Step.CREATE,) if desired.enabled else ()
-        return Plan(desired.name, steps, desired)
+        return Plan(desired.name, (Step.CREATE,) if desired.enabled else (), desired)
     differences = differing_paths(desired, observed)
     write: tuple[Step, ...] = ()
     if not desired.identity.owns(observed.stamp):
         if claim is None or not claim.covers(observed.stamp):
             raise _ownership_problem(desired.identity, observed.stamp)
         write = (Step.ADOPT,)
-    elif desired.enabled and differences:
+    drifted = bool(differences) and observed.stamp is not None and observed.stamp.hash == desired.stamp.hash
+    if not write and desired.enabled and differences and (correct_drift or not drifted):
         write = (Step.UPDATE,)
-    return Plan(desired.name, write + _toggle(desired, observed), desired, observed, differences)
+    steps = write + _toggle(desired, observed)
+    return Plan(desired.name, steps, desired, observed, differences, drifted and desired.enabled)
 
 
 def plan_removal(identity: AgentIdentity, observed: ObservedAgent | None, *, keep: bool) -> Plan:
@@ -156,12 +172,18 @@ def differing_paths(desired: DesiredAgent, observed: ObservedAgent) -> tuple[str
 
 def _differing_tools(want: AgentDefinition, have: AgentDefinition) -> list[str]:
     wanted, found = _by_key(want.tools), _by_key(have.tools)
-    return [f"tools.{key}" for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
+    differing = {key for key in {*wanted, *found} if wanted.get(key) != found.get(key)}
+    return [f"tools.{name or kind}" for kind, name in sorted(differing)]
 
 
-def _by_key(tools: tuple[Tool, ...]) -> dict[str, object]:
-    contents = (tool_content(tool) for tool in tools)
-    return {content.get("name", content["type"]): content for content in contents}
+def _by_key(tools: tuple[Tool, ...]) -> dict[tuple[str, str], list[str]]:
+    """The tools under their type and name, in no order; what shares both is compared as a whole."""
+    contents: dict[tuple[str, str], list[str]] = {}
+    for tool in tools:
+        content = tool_content(tool)
+        key = (content["type"], content.get("name", ""))
+        contents.setdefault(key, []).append(json.dumps(content, sort_keys=True))
+    return {key: sorted(texts) for key, texts in contents.items()}
 
 
 def _marks(stamp: Stamp) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from AgentOperatingSystem.api.v1alpha1 import AdoptionPolicy, PurposeDrivenAgentSpec, Scope
+from AgentOperatingSystem.api.v1alpha1 import AdoptionPolicy, DriftPolicy, PurposeDrivenAgentSpec, Scope
 from AgentOperatingSystem.model.definition import (
     AgentDefinition,
     CodeInterpreterTool,
@@ -43,6 +43,7 @@ class DesiredState:
     functions: tuple[McpFunction, ...]
     keeps_thread: bool
     claim: Claim
+    correct_drift: bool
     version_history_limit: int
 
 
@@ -88,7 +89,14 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
     agent = DesiredAgent(name=agent_id, definition=definition, stamp=stamp, enabled=spec.enabled)
     agent = replace(agent, stamp=replace(stamp, hash=definition_hash(agent)))
     keeps_thread = facts.stateful_threads and spec.thread.scope is Scope.AGENT
-    return DesiredState(agent, functions, keeps_thread, _claim(resource, spec), spec.version_history_limit)
+    return DesiredState(
+        agent=agent,
+        functions=functions,
+        keeps_thread=keeps_thread,
+        claim=_claim(resource, spec),
+        correct_drift=spec.drift_policy is DriftPolicy.CORRECT,
+        version_history_limit=spec.version_history_limit,
+    )
 
 
 def identity_of(resource: Resource, cluster_id: str) -> AgentIdentity:

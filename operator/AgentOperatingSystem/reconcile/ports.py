@@ -12,7 +12,7 @@ from typing import Protocol
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
 from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import AOSError
-from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
@@ -68,6 +68,9 @@ class Runtime(Protocol):
 
     async def prune(self, identity: AgentIdentity, *, limit: int) -> int:
         """Delete surplus versions of the agent and those beyond `limit`; how many."""
+
+    async def find_model(self, deployment: str) -> ModelFinding:
+        """Whether the project has the deployment."""
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""

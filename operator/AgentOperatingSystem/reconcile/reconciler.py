@@ -20,10 +20,19 @@ from AgentOperatingSystem.api.v1alpha1 import (
     PurposeDrivenAgentStatus,
 )
 from AgentOperatingSystem.model.definition import ObservedAgent
-from AgentOperatingSystem.model.errors import AOSError, RuntimeFailure, RuntimeMoved, RuntimeUnavailable
-from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.errors import (
+    AOSError,
+    Held,
+    ModelNotFound,
+    Paused,
+    RuntimeFailure,
+    RuntimeMoved,
+    RuntimeUnavailable,
+)
+from AgentOperatingSystem.model.facts import ModelCheck, ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
 from AgentOperatingSystem.model.stamp import Owner
+from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
 from AgentOperatingSystem.reconcile.ports import (
     Cluster,
@@ -38,15 +47,18 @@ from AgentOperatingSystem.reconcile.resource import (
     DETACH,
     ENDPOINT_ANNOTATION,
     POLICY_ANNOTATION,
+    SKIP,
     THREAD_ANNOTATION,
     ObjectKey,
     Resource,
 )
 from AgentOperatingSystem.reconcile.status import (
     Findings,
+    known_model,
     make_bug_status,
     make_deleting_status,
     make_status,
+    missing_model,
 )
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
 
@@ -64,6 +76,10 @@ _DONE = {
     Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
     Step.DELETE: ("Deleted", "Deleted agent {name} from the runtime."),
 }
+_CORRECTED = (
+    "DriftCorrected",
+    "Agent {name} was edited in the runtime ({differences}); version {version} has it as the spec says.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,10 @@ class Result:
 class Reconciler:
     """Runs passes over the two ports. `clock` gives the time, with a time zone."""
 
-    def __init__(self, cluster: Cluster, runtime: Runtime, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, cluster: Cluster, runtime: Runtime, clock: Callable[[], datetime], brake: DeletionBrake
+    ) -> None:
+        self._brake = brake
         self._cluster = cluster
         self._runtime = runtime
         self._clock = clock
@@ -87,7 +106,8 @@ class Reconciler:
         resource = await self._cluster.get(key)
         if resource is None or resource.deleting or not resource.protected:
             return Result()
-        findings = Findings()
+        if resource.paused or _refused_for_good(resource):
+            return Result()
         try:
             findings, plan, resource = await self._make_it_so(resource)
         except ClusterFailure:
@@ -123,20 +143,38 @@ class Reconciler:
         facts = self._runtime.facts()
         desired = desired_state(resource, facts)
         _check_home(resource, facts)
-        plan = await self._plan(desired, fresh=resource.changed)
+        plan = await self._plan(desired, fresh=resource.changed or resource.requested)
+        model = await self._check_model(resource, facts, desired, plan)
         resource, thread_id = await self._prepare(resource, facts, desired, plan)
         observed = await self._runtime.apply(plan) if plan.steps else plan.observed
         await self._tidy(resource, desired, observed)
-        return Findings(facts, desired, observed, thread_id), plan, resource
+        drift = plan.drift if Step.UPDATE not in plan.steps else ()
+        return Findings(facts, desired, observed, thread_id, drift, model), plan, resource
 
     async def _plan(self, desired: DesiredState, *, fresh: bool) -> Plan:
         """The plan, made from a fresh look whenever something is to be written."""
-        name = desired.agent.name
-        plan = make_plan(desired.agent, await self._runtime.observe(name, fresh=fresh), desired.claim)
-        if plan.steps and not fresh:
-            observed = await self._runtime.observe(name, fresh=True)
-            plan = make_plan(desired.agent, observed, desired.claim)
-        return plan
+        plan = await self._look(desired, fresh=fresh)
+        return await self._look(desired, fresh=True) if plan.steps and not fresh else plan
+
+    async def _look(self, desired: DesiredState, *, fresh: bool) -> Plan:
+        observed = await self._runtime.observe(desired.agent.name, fresh=fresh)
+        return make_plan(desired.agent, observed, desired.claim, correct_drift=desired.correct_drift)
+
+    async def _check_model(
+        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
+    ) -> ModelFinding | None:
+        """Look the deployment up before an agent is put on it, and once for a status that does not say.
+
+        None when there was nothing to look up. Raises ModelNotFound where the check is enforced.
+        """
+        name = desired.agent.definition.deployment
+        unchecked = facts.model_check is ModelCheck.OFF or "/" in name or not desired.agent.enabled
+        if unchecked or (not plan.steps and known_model(resource, name) is not None):
+            return None
+        found = await self._runtime.find_model(name)
+        if not found.available and facts.model_check is ModelCheck.ENFORCE:
+            raise ModelNotFound(missing_model(name, found, facts.endpoint))
+        return found
 
     async def _tidy(self, resource: Resource, desired: DesiredState, observed: ObservedAgent | None) -> None:
         """Prune versions whenever one appeared that the status does not know, whoever made it.
@@ -155,6 +193,8 @@ class Reconciler:
         self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
     ) -> tuple[Resource, str | None]:
         """The agent's thread, and the notes that outlive a wiped status, before the agent itself."""
+        if plan.observed is None and not plan.steps:
+            return resource, None  # nothing is there and nothing is made: a disabled agent's first pass
         thread_id = None
         if desired.keeps_thread:
             thread_id = await self._thread(resource, desired)
@@ -205,9 +245,16 @@ class Reconciler:
     async def _remove(self, resource: Resource, *, keep: bool) -> bool:
         facts = self._runtime.facts()
         _check_home(resource, facts)
+        if resource.paused:
+            raise Paused(
+                f"Paused by the annotation {POLICY_ANNOTATION}: {SKIP}; remove it to have the agent "
+                f"deleted, or set it to {DETACH} to leave the agent in the runtime."
+            )
         identity = identity_of(resource, facts.cluster_id)
         observed = await self._runtime.observe(identity.name, fresh=True)
         plan = plan_removal(identity, observed, keep=keep)
+        if Step.DELETE in plan.steps:
+            self._brake.take(self._clock())
         await self._runtime.apply(plan)
         if not keep:
             await self._delete_threads(resource, identity.owner)
@@ -240,7 +287,9 @@ class Reconciler:
 
     async def _announce(self, resource: Resource, plan: Plan, observed: ObservedAgent | None) -> None:
         for step in plan.steps:
-            notice = _notice(step, plan, observed)
+            notice = _notice(
+                _CORRECTED if plan.drift and step is Step.UPDATE else _DONE[step], plan, observed
+            )
             logger.info("%s: %s", resource.key, notice.message)
             await self._cluster.emit(resource, notice)
 
@@ -267,6 +316,12 @@ def _check_home(resource: Resource, facts: RuntimeFacts) -> None:
         )
 
 
+def _refused_for_good(resource: Resource) -> bool:
+    """True when the runtime refused this very spec: asking again is of no use until somebody changes it."""
+    refused = _reason(resource.status) == Reason.DEFINITION_REJECTED
+    return refused and not resource.changed and not resource.requested
+
+
 def _known_threads(resource: Resource) -> list[str]:
     """The conversations that the resource names, in its status and in its annotation."""
     status = resource.status.runtime
@@ -285,8 +340,8 @@ def _keeps_agent(resource: Resource) -> bool:
     return resource.spec.get("deletionPolicy") == DeletionPolicy.ORPHAN
 
 
-def _notice(step: Step, plan: Plan, observed: ObservedAgent | None) -> Notice:
-    reason, text = _DONE[step]
+def _notice(told: tuple[str, str], plan: Plan, observed: ObservedAgent | None) -> Notice:
+    reason, text = told
     message = text.format(
         name=plan.name,
         version=observed.version if observed else "",
@@ -301,5 +356,5 @@ def _reason(status: PurposeDrivenAgentStatus) -> str | None:
 
 
 def _result(error: AOSError) -> Result:
-    after = error.retry_after if isinstance(error, RuntimeUnavailable) else None
+    after = error.retry_after if isinstance(error, RuntimeUnavailable | Held) else None
     return Result(verdict_on(error).retry, after)

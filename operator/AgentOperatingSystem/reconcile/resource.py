@@ -16,11 +16,13 @@ THREAD_ANNOTATION = f"{GROUP}/thread-id"
 # What a person asks of the operator.
 POLICY_ANNOTATION = f"{GROUP}/reconcile-policy"
 DETACH = "detach-on-delete"
+SKIP = "skip"
+REQUEST_ANNOTATION = f"{GROUP}/reconcile-requested-at"
 ADOPT_FROM_ANNOTATION = f"{GROUP}/adopt-from"
 # Which takeover was done: the annotation above stays in Git, and is heeded once.
 ADOPTED_FROM_ANNOTATION = f"{GROUP}/adopted-from"
 
-WISHES = (POLICY_ANNOTATION, ADOPT_FROM_ANNOTATION)
+WISHES = (POLICY_ANNOTATION, ADOPT_FROM_ANNOTATION, REQUEST_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ class Resource:
         return self.status.observed_generation != self.generation
 
     @property
+    def requested(self) -> bool:
+        """True when somebody asked for a pass that was not made yet."""
+        wish = self.annotations.get(REQUEST_ANNOTATION)
+        return wish is not None and wish != self.status.last_handled_reconcile_at
+
+    @property
+    def paused(self) -> bool:
+        """True when somebody asked to leave the resource and its agent alone."""
+        return self.annotations.get(POLICY_ANNOTATION) == SKIP
+
+    @property
     def agent_name(self) -> str:
         """The agent id, readable even when the spec as a whole is refused."""
         return str(self.spec.get("agentId") or self.key.name)
@@ -86,6 +99,6 @@ class Resource:
     @property
     def recorded_endpoint(self) -> str | None:
         """The project that the agent was made in, or None when nothing was made."""
-        if self.status.runtime is not None and self.status.runtime.endpoint:
-            return self.annotations.get(ENDPOINT_ANNOTATION) or self.status.runtime.endpoint
-        return self.annotations.get(ENDPOINT_ANNOTATION)
+        noted = self.annotations.get(ENDPOINT_ANNOTATION)
+        runtime = self.status.runtime
+        return noted or (runtime.endpoint if runtime is not None and runtime.agent_id else None)

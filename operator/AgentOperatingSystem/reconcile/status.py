@@ -9,28 +9,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from AgentOperatingSystem.api.conditions import (
     IN_SYNC,
+    MODEL_AVAILABLE,
     READY,
     RECONCILING,
     STALLED,
     TOOLS_RESOLVED,
     Statement,
     stated,
+    timestamp,
 )
 from AgentOperatingSystem.api.v1alpha1 import (
     Condition,
     ConditionStatus,
+    Drift,
     PurposeDrivenAgentStatus,
     RuntimeStatus,
     ToolStatus,
 )
 from AgentOperatingSystem.model.definition import ObservedAgent
-from AgentOperatingSystem.model.errors import AOSError
-from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.errors import AOSError, ModelNotFound
+from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
 from AgentOperatingSystem.reconcile.desired import DesiredState
-from AgentOperatingSystem.reconcile.resource import Resource
+from AgentOperatingSystem.reconcile.resource import REQUEST_ANNOTATION, Resource
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, Verdict, verdict_on
 
 # How long an agent that served stays Ready while its runtime does not answer.
@@ -47,6 +51,8 @@ class Findings:
     desired: DesiredState | None = None
     observed: ObservedAgent | None = None
     thread_id: str | None = None
+    drift: tuple[str, ...] = ()
+    model: ModelFinding | None = None
     error: AOSError | None = None
 
 
@@ -57,6 +63,7 @@ def make_status(resource: Resource, findings: Findings, now: datetime) -> Purpos
     else:
         statements = _after_failure(resource, findings.error, now)
     statements += _on_tools(findings.desired)
+    statements += _on_model(resource, findings)
     return _status(resource, findings, statements, now)
 
 
@@ -90,12 +97,14 @@ def _status(
         conditions=stated(statements, resource.status.conditions, generation=resource.generation, now=now),
         runtime=_runtime_status(resource, findings),
         tools=_tool_status(resource, findings.desired),
+        drift=_drift_status(resource, findings, now),
+        last_handled_reconcile_at=resource.annotations.get(REQUEST_ANNOTATION),
     )
 
 
 def _after_success(findings: Findings) -> list[Statement]:
     desired, observed = findings.desired, findings.observed
-    in_sync = Statement(IN_SYNC, TRUE, "InSync", "The runtime holds what the spec asks for.")
+    in_sync = _in_sync(findings.drift)
     if desired is None or not desired.agent.enabled:
         disabled = "spec.enabled is false: the agent does not run, and nothing of it is lost."
         return [Statement(READY, TRUE, Reason.DISABLED, disabled), in_sync]
@@ -110,6 +119,16 @@ def _after_success(findings: Findings) -> list[Statement]:
         return _not_ready(Verdict(Reason.PROVISIONING, False, Retry.SOON), preparing)
     running = f"The agent runs as version {observed.version} on {observed.definition.deployment}."
     return [Statement(READY, TRUE, Reason.RUNNING, running), in_sync]
+
+
+def _in_sync(drift: tuple[str, ...]) -> Statement:
+    if not drift:
+        return Statement(IN_SYNC, TRUE, "InSync", "The runtime holds what the spec asks for.")
+    message = (
+        f"Edited in the runtime and left so by spec.driftPolicy: {', '.join(drift)}; set driftPolicy to "
+        "Correct to have it repaired, or take the edit over into the spec."
+    )
+    return Statement(IN_SYNC, FALSE, "Drifted", message)
 
 
 def _after_failure(resource: Resource, error: AOSError, now: datetime) -> list[Statement]:
@@ -159,12 +178,61 @@ def _on_tools(desired: DesiredState | None) -> list[Statement]:
     return [Statement(TOOLS_RESOLVED, TRUE, "OpenSchema", message)]
 
 
+def _on_model(resource: Resource, findings: Findings) -> list[Statement]:
+    """What the check found, or what an earlier one found for the same deployment, or nothing."""
+    desired, model = findings.desired, findings.model
+    if desired is None:
+        return []
+    name = desired.agent.definition.deployment
+    if isinstance(findings.error, ModelNotFound):
+        return [Statement(MODEL_AVAILABLE, FALSE, "DeploymentNotFound", str(findings.error))]
+    if model is None:
+        before = known_model(resource, name)
+        return [Statement(before.type, before.status, before.reason, before.message)] if before else []
+    if model.available:
+        return [
+            Statement(MODEL_AVAILABLE, TRUE, "DeploymentFound", f"The project has the deployment {name}.")
+        ]
+    return [Statement(MODEL_AVAILABLE, FALSE, "DeploymentNotFound", _missing(name, model, findings.facts))]
+
+
+def known_model(resource: Resource, deployment: str) -> Condition | None:
+    """What the status says of that very deployment, None when it speaks of another or of none."""
+    runtime = resource.status.runtime
+    if runtime is None or runtime.deployment != deployment:
+        return None
+    return _condition(resource, MODEL_AVAILABLE)
+
+
+def _missing(name: str, model: ModelFinding, facts: RuntimeFacts | None) -> str:
+    return missing_model(name, model, facts.endpoint if facts else "")
+
+
+def missing_model(name: str, model: ModelFinding, endpoint: str) -> str:
+    """The sentence on a deployment that the project does not have, with what is most like it."""
+    account = (urlsplit(endpoint).hostname or "<account>").split(".")[0]
+    nearest = f"the nearest are {', '.join(model.nearest)}" if model.nearest else "it has none"
+    return (
+        f"The project has no deployment {name}; {nearest}. Deploy it or change spec.model or "
+        f"spec.adapterName; `az cognitiveservices account deployment list --name {account} "
+        "--resource-group <group>` lists them."
+    )
+
+
+def _drift_status(resource: Resource, findings: Findings, now: datetime) -> list[Drift]:
+    """The drift that was found and left; after a failure what was known before."""
+    if findings.error is not None:
+        return resource.status.drift
+    since = {drift.path: drift.since for drift in resource.status.drift}
+    return [Drift(path=path, since=since.get(path, timestamp(now))) for path in findings.drift]
+
+
 def _runtime_status(resource: Resource, findings: Findings) -> RuntimeStatus | None:
     """What is known of the agent; after a failure what was known before, since it still stands."""
     facts, desired, observed = findings.facts, findings.desired, findings.observed
     if findings.error is not None and resource.status.runtime is not None:
         return resource.status.runtime
-    if facts is None:
+    if facts is None or findings.error is not None:
         return None
     present = observed is not None
     return RuntimeStatus(

@@ -13,11 +13,13 @@ from AgentOperatingSystem.model.errors import (
     AOSError,
     ConfigurationError,
     DefinitionRejected,
+    DeletionSlowed,
     EndpointNotConfigured,
     ModelNotFound,
     NotAuthorized,
     NotFound,
     OwnershipConflict,
+    Paused,
     RuntimeFailure,
     RuntimeMoved,
     RuntimeUnavailable,
@@ -47,6 +49,8 @@ class Reason(StrEnum):
     RUNTIME_UNAVAILABLE = "RuntimeUnavailable"
     RUNTIME_REFUSED = "RuntimeRefused"
     DELETING = "Deleting"
+    DELETION_SLOWED = "DeletionSlowed"
+    PAUSED = "Paused"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -74,6 +78,8 @@ _TABLE: tuple[tuple[type[AOSError], Verdict], ...] = (
     (AdoptionRequired, Verdict(Reason.ADOPTION_REQUIRED, True, Retry.INTERVAL)),
     (OwnershipConflict, Verdict(Reason.OWNERSHIP_CONFLICT, True, Retry.INTERVAL)),
     (RuntimeMoved, Verdict(Reason.RUNTIME_MOVED, True, Retry.INTERVAL)),
+    (Paused, Verdict(Reason.PAUSED, False, Retry.INTERVAL)),
+    (DeletionSlowed, Verdict(Reason.DELETION_SLOWED, False, Retry.SOON)),
     (Throttled, Verdict(Reason.THROTTLED, False, Retry.SOON)),
     (RuntimeUnavailable, Verdict(Reason.RUNTIME_UNAVAILABLE, False, Retry.SOON)),
     (NotAuthorized, Verdict(Reason.NOT_AUTHORIZED, True, Retry.INTERVAL)),

@@ -65,6 +65,12 @@ class RuntimeAdapter(Protocol):
     async def delete_version(self, name: str, version: str) -> None:
         """Delete one version; one that is gone already is no failure."""
 
+    async def deployments(self) -> frozenset[str]:
+        """The names of the project's model deployments."""
+
+    async def has_deployment(self, name: str) -> bool:
+        """Whether the project has the deployment, asked for by name."""
+
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id. Never retried."""
 

@@ -56,9 +56,20 @@ def failure(refusal: Refusal) -> RuntimeFailure:
         return kind(message, retry_after=refusal.retry_after)
     if status in (401, 403):
         return _not_authorized(refusal)
+    if refusal.code.lower() in _MODEL_CODES or refusal.param == "model":
+        return ModelNotFound(
+            f"The runtime has no such deployment: {_reason(refusal)}. Deploy it, or change spec.model or "
+            "spec.adapterName."
+        )
     if status == 404:
         return NotFound(f"The runtime knows nothing there (404 to {where}); check the project's endpoint.")
-    return _rejected(refusal)
+    if status in (409, 412, 423):
+        message = f"Two writes met in the runtime ({status} to {where}); it is tried again."
+        return RuntimeUnavailable(message, retry_after=refusal.retry_after)
+    return DefinitionRejected(
+        f"The runtime refuses the definition ({status} to {refusal.operation}): {_reason(refusal)}. "
+        "Change the spec."
+    )
 
 
 def _not_authorized(refusal: Refusal) -> NotAuthorized:
@@ -74,17 +85,8 @@ def _not_authorized(refusal: Refusal) -> NotAuthorized:
     )
 
 
-def _rejected(refusal: Refusal) -> RuntimeFailure:
-    sentence = refusal.sentence[:_SENTENCE_LIMIT] or "it gave no reason"
-    if refusal.code.lower() in _MODEL_CODES or refusal.param == "model":
-        return ModelNotFound(
-            f"The runtime has no such deployment: {sentence}. Deploy it, or change spec.model or "
-            "spec.adapterName."
-        )
-    return DefinitionRejected(
-        f"The runtime refuses the definition ({refusal.status} to {refusal.operation}): {sentence}. "
-        "Change the spec."
-    )
+def _reason(refusal: Refusal) -> str:
+    return refusal.sentence[:_SENTENCE_LIMIT].rstrip(". ") or "it gave no reason"
 
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from AgentOperatingSystem.model.errors import ConfigurationError, EndpointNotConfigured
-from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelCheck, RuntimeFacts
 
 DEFAULT_MODEL = "llama-3.3-70b"
 FOUNDRY = "Foundry"
@@ -35,6 +35,9 @@ class RuntimeConfig:
     max_retries: int = 3
     max_in_flight: int = 32
     listing_age: float = 60.0
+    requests_per_second: float = 50.0
+    model_check: ModelCheck = ModelCheck.ENFORCE
+    max_deletes_per_minute: int = 30
     cluster_id: str = ""
 
     @classmethod
@@ -52,9 +55,12 @@ class RuntimeConfig:
             lora_adapters=_flag(env, "ENABLE_LORA_ADAPTERS", default=True),
             stateful_threads=_flag(env, "ENABLE_STATEFUL_THREADS", default=True),
             timeout=_number(env, "RUNTIME_TIMEOUT", default=60.0, least=1.0),
-            max_retries=int(_number(env, "RUNTIME_MAX_RETRIES", default=3, least=0)),
-            max_in_flight=int(_number(env, "AOS_MAX_IN_FLIGHT", default=32, least=1)),
+            max_retries=_count(env, "RUNTIME_MAX_RETRIES", default=3, least=0),
+            max_in_flight=_count(env, "AOS_MAX_IN_FLIGHT", default=32, least=1),
             listing_age=_number(env, "AOS_DRIFT_INTERVAL", default=60.0, least=1.0),
+            requests_per_second=_number(env, "AOS_REQUESTS_PER_SECOND", default=50.0, least=0.1),
+            model_check=_model_check(env),
+            max_deletes_per_minute=_count(env, "AOS_MAX_DELETES_PER_MINUTE", default=30, least=1),
             cluster_id=env.get("AOS_CLUSTER_ID", "").strip(),
         )
 
@@ -69,6 +75,7 @@ class RuntimeConfig:
             cluster_id=self.cluster_id,
             lora_adapters=self.lora_adapters,
             stateful_threads=self.stateful_threads,
+            model_check=self.model_check,
         )
 
 
@@ -87,20 +94,32 @@ def _endpoint(value: str) -> str | None:
     endpoint = value.strip().rstrip("/")
     if not endpoint:
         return None
-    parts = urlsplit(endpoint)
+    try:
+        parts = urlsplit(endpoint)
+        port_is_wrong = parts.port == 0
+    except ValueError as error:
+        raise ConfigurationError("AZURE_AI_PROJECT_ENDPOINT", f"is no URL: {error}.") from error
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             "AZURE_AI_PROJECT_ENDPOINT",
             "must hold no user, password, query or fragment: the plain URL is enough.",
         )
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(endpoint))
-    if not secure or not parts.hostname:
+    if not secure or not parts.hostname or port_is_wrong:
         raise ConfigurationError(
             "AZURE_AI_PROJECT_ENDPOINT",
             "must be an https URL, https://<account>.services.ai.azure.com/api/projects/<project>; "
             "plain http is for the sandbox on this machine only.",
         )
     return endpoint
+
+
+def _model_check(env: Mapping[str, str]) -> ModelCheck:
+    value = env.get("AOS_MODEL_CHECK", "").strip() or ModelCheck.ENFORCE.value
+    for known in ModelCheck:
+        if value.lower() == known.value.lower():
+            return known
+    raise ConfigurationError("AOS_MODEL_CHECK", f"must be one of {', '.join(ModelCheck)}, not {value!r}.")
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
@@ -123,3 +142,10 @@ def _number(env: Mapping[str, str], name: str, *, default: float, least: float) 
     if not least <= number < float("inf"):
         raise ConfigurationError(name, f"must be at least {least:g}, not {value}.")
     return number
+
+
+def _count(env: Mapping[str, str], name: str, *, default: int, least: int) -> int:
+    number = _number(env, name, default=default, least=least)
+    if number != int(number):
+        raise ConfigurationError(name, f"must be a whole number, not {number:g}.")
+    return int(number)

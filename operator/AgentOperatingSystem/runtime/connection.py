@@ -59,7 +59,7 @@ def connect(endpoint: str, config: RuntimeConfig) -> Connection:
     """Clients for the project at `endpoint`; nothing is sent yet. Raises ConfigurationError."""
     from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - Azure is imported on use
 
-    plain = endpoint.startswith("http://")
+    plain = endpoint.lower().startswith("http://")
     if plain and not is_loopback(endpoint):
         raise ConfigurationError(
             "AZURE_AI_PROJECT_ENDPOINT", "must be https: plain http is for the sandbox only."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from azure.core.exceptions import (
 
 from AgentOperatingSystem.model.crossing import crossing
 from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
-from AgentOperatingSystem.model.errors import NotFound, RuntimeFailure
+from AgentOperatingSystem.model.errors import NotFound, RuntimeFailure, Throttled
 from AgentOperatingSystem.model.stamp import Stamp, split_metadata
 from AgentOperatingSystem.runtime.adapter import Answer, ToolCall, ToolExecutor
 from AgentOperatingSystem.runtime.azure_errors import Refusal, failure, seconds_to_wait
@@ -34,6 +35,7 @@ from AgentOperatingSystem.runtime.foundry_wire import (
     metadata_to_wire,
     version_from_wire,
 )
+from AgentOperatingSystem.runtime.pace import Pace
 
 T = TypeVar("T")
 
@@ -50,6 +52,9 @@ class FoundryAdapter:
         self._config = config
         self._connection = connect(endpoint, config)
         self._slots = asyncio.Semaphore(config.max_in_flight)
+        self._pace = Pace(
+            config.requests_per_second, burst=2 * config.requests_per_second, clock=time.monotonic
+        )
 
     async def get(self, name: str) -> ObservedAgent | None:
         try:
@@ -131,6 +136,19 @@ class FoundryAdapter:
         except NotFound:
             return
 
+    async def deployments(self) -> frozenset[str]:
+        async def read() -> frozenset[str]:
+            return frozenset({item.name async for item in self._connection.project.deployments.list()})
+
+        return await self._call("list_deployments", read)
+
+    async def has_deployment(self, name: str) -> bool:
+        try:
+            await self._call("get_deployment", lambda: self._connection.project.deployments.get(name))
+        except NotFound:
+            return False
+        return True
+
     async def create_thread(self, stamp: Stamp) -> str:
         conversation = await self._call(
             "create_thread",
@@ -199,14 +217,20 @@ class FoundryAdapter:
     ) -> T:
         """Send one request in a free slot; whatever goes wrong is raised from the error tree."""
         async with self._slots:
+            await self._pace.wait()
             try:
                 async with (
                     asyncio.timeout(min(seconds, self._config.timeout)),
                     crossing(f"runtime.{operation}"),
                 ):
-                    return await request()
+                    answer = await request()
             except (TimeoutError, AzureError, openai.APIError) as error:
-                raise failure(_refusal(operation, self._endpoint, error, writes=writes)) from error
+                problem = failure(_refusal(operation, self._endpoint, error, writes=writes))
+                if isinstance(problem, Throttled):
+                    self._pace.throttled(problem.retry_after)
+                raise problem from error
+            self._pace.answered()
+            return answer
 
 
 def _refusal(operation: str, endpoint: str, error: Exception, *, writes: bool) -> Refusal:

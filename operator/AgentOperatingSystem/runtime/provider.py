@@ -24,12 +24,13 @@ from AgentOperatingSystem.model.definition import (
 )
 from AgentOperatingSystem.model.deployment import deployment_name
 from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict
-from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal, surplus_versions
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
 from AgentOperatingSystem.runtime.adapter import RuntimeAdapter, ToolCall
 from AgentOperatingSystem.runtime.config import RuntimeConfig
+from AgentOperatingSystem.runtime.deployments import Deployments
 from AgentOperatingSystem.runtime.inventory import Inventory
 from AgentOperatingSystem.tools.functions import (
     McpToolReference,
@@ -80,6 +81,7 @@ class AgentRuntimeProvider:
         self._given = adapter
         self._adapter: RuntimeAdapter | None = None
         self._inventory: Inventory | None = None
+        self._deployments: Deployments | None = None
         self._threads: dict[str, str] = {}
         self._requests: Counter[str] = Counter()
         self._stop_counting = watch_crossings(self._count)
@@ -94,8 +96,10 @@ class AgentRuntimeProvider:
 
             self._given = FoundryAdapter(facts.endpoint, self._config)
         self._adapter = self._given
-        self._inventory = Inventory(
-            self._adapter.list_all, max_age=self._config.listing_age, clock=time.monotonic
+        age = self._config.listing_age
+        self._inventory = Inventory(self._adapter.list_all, max_age=age, clock=time.monotonic)
+        self._deployments = Deployments(
+            self._adapter.deployments, self._adapter.has_deployment, max_age=age, clock=time.monotonic
         )
 
     async def close(self) -> None:
@@ -158,6 +162,13 @@ class AgentRuntimeProvider:
         for version in surplus:
             await adapter.delete_version(identity.name, version)
         return len(surplus)
+
+    async def find_model(self, deployment: str) -> ModelFinding:
+        """Whether the project has the deployment, and if not the names most like it."""
+        self._connected()
+        if self._deployments is None:
+            raise AOSError("The runtime is not connected: call `await runtime.initialize()` first.")
+        return await self._deployments.find(deployment)
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""

@@ -40,7 +40,7 @@ class McpToolReference:
         return cls(
             server_name=str(entry["server_name"]),
             tool_name=str(entry["tool_name"]),
-            description=str(entry.get("description", "")),
+            description=str(entry.get("description") or ""),
             input_schema=entry.get("input_schema"),
             configuration=entry.get("configuration") or {},
         )
@@ -116,6 +116,8 @@ def _parameters(reference: McpToolReference, path: str) -> Mapping[str, Any]:
 
     if reference.input_schema is None:
         return OPEN_SCHEMA
+    if not isinstance(reference.input_schema, Mapping):
+        raise SpecRejected(path, "an input schema is a mapping with type: object.")
     schema = {"type": "object", **reference.input_schema}
     if schema["type"] != "object":
         raise SpecRejected(path, "a tool's input is an object; set type: object.")
