@@ -20,6 +20,8 @@ MODEL_AVAILABLE = "ModelAvailable"
 TOOLS_RESOLVED = "ToolsResolved"
 IN_SYNC = "InSync"
 
+MESSAGE_LIMIT = 2048
+
 _ORDER = (READY, RECONCILING, STALLED, MODEL_AVAILABLE, TOOLS_RESOLVED, IN_SYNC)
 
 
@@ -47,12 +49,17 @@ def stated(
                 type=statement.type,
                 status=statement.status,
                 reason=statement.reason,
-                message=statement.message,
+                message=_bounded(statement.message),
                 last_transition_time=old.last_transition_time if old and unchanged else timestamp(now),
                 observed_generation=generation,
             )
         )
     return conditions
+
+
+def _bounded(message: str) -> str:
+    """A message of a length that people read and that every condition holds."""
+    return message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 1]}…"
 
 
 def timestamp(moment: datetime) -> str:

@@ -38,11 +38,13 @@ class Turn:
     failures: int = 0
     ended: bool = False
     wishes: tuple[str | None, ...] | None = None
+    wished: bool = False
 
     def wish(self, wishes: tuple[str | None, ...]) -> None:
         """A pass is due at once when somebody changed what they ask for by annotation."""
         if self.wishes is not None and wishes != self.wishes:
             self.due = 0.0
+            self.wished = True
             self.wake.set()
         self.wishes = wishes
 
@@ -75,6 +77,7 @@ class Passes:
         async with turn.lock:
             if self._closed or turn.ended:
                 return
+            turn.wished = False
             result = await self._counted(self._attempt(key))
             self._schedule(turn, result)
 
@@ -85,7 +88,7 @@ class Passes:
             if self._closed:
                 return FIRST_DELAY
             result = await self._counted(self._attempt_finalize(key))
-            return None if result is None else self._delay(turn, result, longest=LONGEST_DELAY)
+            return None if result is None else min(LONGEST_DELAY, self._delay(turn, result))
 
     async def repeat(self, key: ObjectKey, turn: Turn) -> None:
         """Run a pass whenever one is due, until the turn has ended."""
@@ -140,14 +143,16 @@ class Passes:
             return Result(Retry.SOON)
 
     def _schedule(self, turn: Turn, result: Result) -> None:
-        turn.due = asyncio.get_running_loop().time() + self._delay(turn, result, longest=LONGEST_WISH)
+        turn.due = asyncio.get_running_loop().time() + self._delay(turn, result)
+        if turn.wished:
+            turn.due = 0.0  # a wish came during the pass, which may have read the object before it
         turn.wake.set()
 
-    def _delay(self, turn: Turn, result: Result, *, longest: float) -> float:
+    def _delay(self, turn: Turn, result: Result) -> float:
         """Seconds until the next pass: growing with each failure, never before the runtime's own wish."""
         if result.retry is Retry.INTERVAL:
             turn.failures = 0
-            return min(longest, self._interval * (1 + JITTER * (2 * self._random() - 1)))
+            return self._interval * (1 + JITTER * (2 * self._random() - 1))
         patience = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(turn.failures, 10))
         turn.failures += 1
-        return min(longest, max(patience * (0.5 + self._random() / 2), result.retry_after or 0.0))
+        return max(patience * (0.5 + self._random() / 2), min(LONGEST_WISH, result.retry_after or 0.0))

@@ -40,6 +40,9 @@ from AgentOperatingSystem.reconcile.verdict import Reason, Retry, Verdict, verdi
 # How long an agent that served stays Ready while its runtime does not answer.
 PATIENCE = timedelta(minutes=5)
 
+# As many and as long as the schema of the status lets through.
+DRIFT_LIMIT, DRIFT_PATH_LIMIT = 256, 256
+
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
 
@@ -224,7 +227,8 @@ def _drift_status(resource: Resource, findings: Findings, now: datetime) -> list
     if findings.error is not None:
         return resource.status.drift
     since = {drift.path: drift.since for drift in resource.status.drift}
-    return [Drift(path=path, since=since.get(path, timestamp(now))) for path in findings.drift]
+    paths = dict.fromkeys(path[:DRIFT_PATH_LIMIT] for path in findings.drift)
+    return [Drift(path=path, since=since.get(path, timestamp(now))) for path in list(paths)[:DRIFT_LIMIT]]
 
 
 def _runtime_status(resource: Resource, findings: Findings) -> RuntimeStatus | None:
