@@ -213,8 +213,9 @@ def _missing(name: str, model: ModelFinding, facts: RuntimeFacts | None) -> str:
 
 def missing_model(name: str, model: ModelFinding, endpoint: str) -> str:
     """The sentence on a deployment that the project does not have, with what is most like it."""
-    account = (urlsplit(endpoint).hostname or "<account>").split(".")[0]
     nearest = f"the nearest are {', '.join(model.nearest)}" if model.nearest else "it has none"
+    host = urlsplit(endpoint).hostname or ""
+    account = host.split(".")[0] if host.endswith(".azure.com") else "<account>"
     return (
         f"The project has no deployment {name}; {nearest}. Deploy it or change spec.model or "
         f"spec.adapterName; `az cognitiveservices account deployment list --name {account} "
