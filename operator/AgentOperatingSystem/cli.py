@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from AgentOperatingSystem.model.errors import AOSError, ConfigurationError
 
 USAGE_ERROR = 2
+# typer gives the parent of its usage errors no name of its own.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="aos",
@@ -38,17 +42,28 @@ def operator(
     log_level: Annotated[
         str, typer.Option(envvar="AOS_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
+    log_format: Annotated[
+        str, typer.Option(envvar="AOS_LOG_FORMAT", help="text, or json: an object a line.")
+    ] = "text",
+    metrics_port: Annotated[
+        int,
+        typer.Option(envvar="AOS_METRICS_PORT", min=0, max=65535, help="Port of /metrics; 0 serves none."),
+    ] = 9090,
 ) -> None:
     """Run the operator: in a cluster as its service account, outside one with KUBECONFIG.
 
     The runtime is set by the environment: AZURE_AI_PROJECT_ENDPOINT and AZURE_AI_MODEL_DEPLOYMENT.
+    Traces are sent where OTEL_EXPORTER_OTLP_ENDPOINT or APPLICATIONINSIGHTS_CONNECTION_STRING says.
     """
     from AgentOperatingSystem.kube.process import OperatorOptions, run_operator  # noqa: PLC0415
     from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
+    from AgentOperatingSystem.telemetry import telemetry  # noqa: PLC0415
+    from AgentOperatingSystem.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
-    _log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     options = OperatorOptions(tuple(namespace or ()), liveness_port or None)
-    asyncio.run(run_operator(RuntimeConfig.from_env(), options))
+    with telemetry(os.environ, metrics_port=metrics_port or None):
+        asyncio.run(run_operator(RuntimeConfig.from_env(), options))
 
 
 @app.command()
@@ -69,6 +84,64 @@ def crds(
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (output / name).write_text(text, encoding="utf-8")
+
+
+class _PlanCommand(TyperCommand):
+    """A command whose code 2 means changes: a slip in its options ends with 1, lest CI take it for them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            error.exit_code = 1  # type: ignore[attr-defined]  # every usage error has one
+            raise
+
+
+class PlanOutput(StrEnum):
+    """How a plan is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command(cls=_PlanCommand)
+def plan(
+    filename: Annotated[
+        list[str],
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE|DIR|-",
+            help="Resources as YAML or JSON: a file, a folder with all below it, or - for standard input.",
+        ),
+    ],
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The namespace of resources that name none.")
+    ] = "default",
+    cluster_id: Annotated[
+        str,
+        typer.Option(
+            envvar="AOS_CLUSTER_ID",
+            help="The operator's cluster id; by default what the cluster of KUBECONFIG says.",
+        ),
+    ] = "",
+    output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to print it.")] = PlanOutput.TEXT,
+) -> None:
+    """Show what applying resources would do to the runtime. Nothing is written, there or anywhere.
+
+    Ends with 0 when there is nothing to do, 2 when there are changes, 1 when something is wrong. Set
+    the runtime as the operator's is. Annotations count as the files have them; deletions are not shown.
+    """
+    from AgentOperatingSystem.kube.planning.command import PlanOptions, run_plan  # noqa: PLC0415
+    from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
+
+    options = PlanOptions(tuple(filename), namespace, cluster_id.strip(), output is PlanOutput.JSON)
+    try:
+        code = asyncio.run(run_plan(RuntimeConfig.from_env(), options))
+    except ConfigurationError as error:
+        typer.echo(f"aos: {error}", err=True)
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -134,17 +207,3 @@ def main() -> None:
     except AOSError as error:
         typer.echo(f"aos: {error}", err=True)
         sys.exit(1)
-
-
-def _log_to_stderr(level: str) -> None:
-    known = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-    if level.lower() not in known:
-        raise ConfigurationError("AOS_LOG_LEVEL", f"must be one of {', '.join(known)}, not {level!r}.")
-    logging.basicConfig(
-        level=known[level.lower()],
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    # The clients log each request, headers and all, and kopf every event of every object.
-    for chatty in ("azure", "httpx", "httpx2", "httpcore", "openai", "kubernetes", "aiohttp", "kopf.objects"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

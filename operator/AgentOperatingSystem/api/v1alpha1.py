@@ -279,7 +279,13 @@ class PurposeDrivenAgentSpec(Model):
     )
 
 
-class Condition(Model):
+class StatusModel(Model):
+    """Part of a status. Fields of a newer operator are passed over, so that a downgrade can read it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Condition(StatusModel):
     """One statement on the resource, as Kubernetes writes them."""
 
     type: str = Field(max_length=316)
@@ -290,7 +296,7 @@ class Condition(Model):
     observed_generation: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"})
 
 
-class RuntimeStatus(Model):
+class RuntimeStatus(StatusModel):
     """Where and as what the agent runs."""
 
     type: str = Field(max_length=64, description="The runtime: Foundry.")
@@ -306,14 +312,14 @@ class RuntimeStatus(Model):
     )
 
 
-class ToolStatus(Model):
+class ToolStatus(StatusModel):
     """A tool as the agent sees it."""
 
     name: str = Field(max_length=64, description="The function's name.")
     server: str = Field(max_length=128, description="The MCP server that has it.")
 
 
-class Drift(Model):
+class Drift(StatusModel):
     """A part of the agent that is not in the runtime as the spec has it."""
 
     path: str = Field(max_length=256, description="What differs: instructions, deployment, tools.<name>...")
@@ -322,7 +328,7 @@ class Drift(Model):
     )
 
 
-class PurposeDrivenAgentStatus(Model):
+class PurposeDrivenAgentStatus(StatusModel):
     """What is true, as the operator last saw it. Rebuilt when wiped."""
 
     observed_generation: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"})

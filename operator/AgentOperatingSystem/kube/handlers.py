@@ -7,14 +7,17 @@ the finalizer at the last one, though the agent still exists.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import kopf
 
-from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION
+from AgentOperatingSystem.api.conditions import READY
+from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION, ConditionStatus
 from AgentOperatingSystem.kube.client import COMPONENT
 from AgentOperatingSystem.kube.passes import Passes, Turn
 from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
+from AgentOperatingSystem.model.signals import ReadySeen, ResourceGone, tell
 from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey
 
 RESOURCE = (GROUP, VERSION, PLURAL)
@@ -30,8 +33,9 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
         return turn
 
     @kopf.on.event(*RESOURCE, registry=registry, id="watch")
-    async def on_event(memo: Any, meta: kopf.Meta, **_: Any) -> None:
+    async def on_event(memo: Any, meta: kopf.Meta, event: Any, **_: Any) -> None:
         """Stop the repetition of an object that goes, and heed the wishes in its annotations."""
+        _tell_ready(event)
         turn = turn_of(memo)
         if "deletionTimestamp" in meta:
             turn.end()
@@ -56,6 +60,18 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
 
 def _key(namespace: str | None, name: str) -> ObjectKey:
     return ObjectKey(namespace or "", name)
+
+
+def _tell_ready(event: Mapping[str, Any]) -> None:
+    """Tell what a watch event says under Ready, for the metrics."""
+    body = event["object"]
+    uid = body["metadata"]["uid"]
+    if event["type"] == "DELETED":
+        tell(ResourceGone(uid))
+        return
+    conditions = body.get("status", {}).get("conditions", ())
+    stated = (condition["status"] for condition in conditions if condition["type"] == READY)
+    tell(ReadySeen(uid, next(stated, ConditionStatus.UNKNOWN)))
 
 
 def settings() -> kopf.OperatorSettings:

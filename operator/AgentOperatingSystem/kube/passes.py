@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from AgentOperatingSystem.model.signals import PassKind, PassResult
 from AgentOperatingSystem.reconcile.ports import ClusterFailure, ResourceChanged
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
 from AgentOperatingSystem.reconcile.resource import ObjectKey
 from AgentOperatingSystem.reconcile.verdict import Retry
+from AgentOperatingSystem.telemetry.current import one_pass
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -73,12 +75,16 @@ class Passes:
         return turn
 
     async def run(self, key: ObjectKey, turn: Turn) -> None:
-        """One pass now, or after the one in flight; then the next one is due."""
+        """One pass now, or after the one in flight; then the next one is due.
+
+        Between two passes that are due, one is made only for a resource that asks for something new.
+        """
         async with turn.lock:
             if self._closed or turn.ended:
                 return
+            due = turn.due == float("inf") or turn.due <= asyncio.get_running_loop().time()
             turn.wished = False
-            result = await self._counted(self._attempt(key))
+            result = await self._counted(self._attempt(key, due=due))
             self._schedule(turn, result)
 
     async def finalize(self, key: ObjectKey, turn: Turn) -> float | None:
@@ -126,33 +132,48 @@ class Passes:
         if self._closed and self._running == 0 and self._on_idle is not None:
             self._on_idle()
 
-    async def _attempt(self, key: ObjectKey) -> Result:
-        try:
-            return await self._reconciler.reconcile(key)
-        except ResourceChanged:
-            return Result(Retry.SOON, retry_after=0.0)
-        except ClusterFailure as error:
-            logger.warning("%s: %s; it is tried again", key, error)
-            return Result(Retry.SOON)
+    async def _attempt(self, key: ObjectKey, *, due: bool) -> Result:
+        with one_pass(PassKind.RECONCILE, key.namespace, key.name) as current:
+            try:
+                result = await self._reconciler.reconcile(key, due=due)
+            except ResourceChanged:
+                current.result = PassResult.CONFLICT
+                return Result(Retry.SOON, retry_after=0.0)
+            except ClusterFailure as error:
+                current.result = PassResult.CLUSTER_FAILURE
+                logger.warning("%s: %s; it is tried again", key, error)
+                return Result(Retry.SOON)
+            current.result = PassResult.AGAIN if result.retry is Retry.SOON else PassResult.SETTLED
+            return result
 
     async def _attempt_finalize(self, key: ObjectKey) -> Result | None:
-        try:
-            return await self._reconciler.finalize(key)
-        except ClusterFailure as error:
-            logger.warning("%s: %s; it is tried again", key, error)
-            return Result(Retry.SOON)
+        with one_pass(PassKind.FINALIZE, key.namespace, key.name) as current:
+            try:
+                result = await self._reconciler.finalize(key)
+            except ClusterFailure as error:
+                current.result = PassResult.CLUSTER_FAILURE
+                logger.warning("%s: %s; it is tried again", key, error)
+                return Result(Retry.SOON)
+            current.result = PassResult.FINALIZED if result is None else PassResult.AGAIN
+            return result
 
     def _schedule(self, turn: Turn, result: Result) -> None:
+        if result.retry is Retry.AS_PLANNED:
+            return
         turn.due = asyncio.get_running_loop().time() + self._delay(turn, result)
         if turn.wished:
             turn.due = 0.0  # a wish came during the pass, which may have read the object before it
         turn.wake.set()
 
     def _delay(self, turn: Turn, result: Result) -> float:
-        """Seconds until the next pass: growing with each failure, never before the runtime's own wish."""
+        """Seconds until the next pass: growing with each failure, and after the runtime's own wish.
+
+        Both are spread by chance, so that those who failed together do not come back together.
+        """
         if result.retry is Retry.INTERVAL:
             turn.failures = 0
             return self._interval * (1 + JITTER * (2 * self._random() - 1))
         patience = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(turn.failures, 10))
         turn.failures += 1
-        return max(patience * (0.5 + self._random() / 2), min(LONGEST_WISH, result.retry_after or 0.0))
+        wish = min(LONGEST_WISH, result.retry_after or 0.0) * (1 + JITTER * self._random())
+        return max(patience * (0.5 + self._random() / 2), wish)

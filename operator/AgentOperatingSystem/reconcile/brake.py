@@ -15,21 +15,26 @@ WINDOW = timedelta(minutes=1)
 
 
 class DeletionBrake:
-    """Lets `per_minute` deletions through in any minute."""
+    """Lets `per_minute` agents be deleted in any minute; the tries for one of them count once."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._recent: deque[datetime] = deque()
+        self._recent: deque[tuple[datetime, str]] = deque()
 
-    def take(self, now: datetime) -> None:
-        """Count one deletion. Raises DeletionSlowed, with the seconds to wait, when there were too many."""
-        while self._recent and now - self._recent[0] >= WINDOW:
+    def take(self, now: datetime, uid: str) -> None:
+        """Count the deletion for the resource `uid`.
+
+        Raises DeletionSlowed, with the seconds to wait, when there were too many.
+        """
+        while self._recent and now - self._recent[0][0] >= WINDOW:
             self._recent.popleft()
+        if any(uid == counted for _, counted in self._recent):
+            return
         if len(self._recent) >= self._per_minute:
-            wait = (self._recent[0] + WINDOW - now).total_seconds()
+            wait = (self._recent[0][0] + WINDOW - now).total_seconds()
             raise DeletionSlowed(
                 f"More than {self._per_minute} agents would be deleted within a minute, so this one waits "
                 "its turn; if that is too slow, raise AOS_MAX_DELETES_PER_MINUTE.",
                 retry_after=wait,
             )
-        self._recent.append(now)
+        self._recent.append((now, uid))

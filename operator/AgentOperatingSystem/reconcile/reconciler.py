@@ -101,9 +101,15 @@ class Reconciler:
         self._runtime = runtime
         self._clock = clock
 
-    async def reconcile(self, key: ObjectKey) -> Result:
-        """Make it so and write the status. Raises ClusterFailure alone: then nothing was said."""
+    async def reconcile(self, key: ObjectKey, *, due: bool = True) -> Result:
+        """Make it so and write the status. Raises ClusterFailure alone: then nothing was said.
+
+        With `due` False only a resource that asks for something new gets a pass: a trigger that comes
+        from an old event, such as one that our own writes made, costs no look at the runtime.
+        """
         resource = await self._cluster.get(key)
+        if resource is not None and not (due or resource.changed or resource.requested):
+            return Result(Retry.AS_PLANNED)
         if resource is None or resource.deleting or not resource.protected:
             return Result()
         if resource.paused or _refused_for_good(resource):
@@ -254,7 +260,7 @@ class Reconciler:
         observed = await self._runtime.observe(identity.name, fresh=True)
         plan = plan_removal(identity, observed, keep=keep)
         if Step.DELETE in plan.steps:
-            self._brake.take(self._clock())
+            self._brake.take(self._clock(), resource.uid)
         await self._runtime.apply(plan)
         if not keep:
             await self._delete_threads(resource, identity.owner)

@@ -55,10 +55,11 @@ class Reason(StrEnum):
 
 
 class Retry(StrEnum):
-    """When to look again: soon and with growing patience, or at the next drift interval."""
+    """When to look again: soon and with growing patience, at the next drift interval, or as was planned."""
 
     SOON = "Soon"
     INTERVAL = "Interval"
+    AS_PLANNED = "AsPlanned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ so that no token can reach a status, an Event or a log.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -96,7 +97,9 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
         if value is None:
             continue
         try:
-            return max(0.0, float(value) * scale)
+            seconds = float(value) * scale
         except ValueError:
             continue  # a date: our own back-off is as good
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -61,7 +62,7 @@ class RuntimeConfig:
             requests_per_second=_number(env, "AOS_REQUESTS_PER_SECOND", default=50.0, least=0.1),
             model_check=_model_check(env),
             max_deletes_per_minute=_count(env, "AOS_MAX_DELETES_PER_MINUTE", default=30, least=1),
-            cluster_id=env.get("AOS_CLUSTER_ID", "").strip(),
+            cluster_id=_cluster_id(env.get("AOS_CLUSTER_ID", "").strip()),
         )
 
     def facts(self) -> RuntimeFacts:
@@ -112,6 +113,15 @@ def _endpoint(value: str) -> str | None:
             "plain http is for the sandbox on this machine only.",
         )
     return endpoint
+
+
+def _cluster_id(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", value):
+        raise ConfigurationError(
+            "AOS_CLUSTER_ID",
+            "must have at most 128 letters, digits, '.', '_' and '-', as a name for the cluster.",
+        )
+    return value
 
 
 def _model_check(env: Mapping[str, str]) -> ModelCheck:

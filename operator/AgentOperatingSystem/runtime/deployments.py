@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 from collections.abc import Awaitable, Callable
 
 from AgentOperatingSystem.model.facts import ModelFinding
+from AgentOperatingSystem.runtime.shared import SharedRead
 
 NEAREST = 3
 # A listing in which a name is missing is believed this long: a deployment made meanwhile is found soon.
@@ -24,27 +24,16 @@ class Deployments:
         max_age: float,
         clock: Callable[[], float],
     ) -> None:
-        self._list_all = list_all
+        self._listing = SharedRead(list_all, clock=clock)
         self._exists = exists
         self._max_age = max_age
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._names: frozenset[str] = frozenset()
-        self._listed_at: float | None = None
 
     async def find(self, name: str) -> ModelFinding:
         """Whether the project has the deployment `name`, and if not the names most like it."""
-        if name in await self._listing(self._max_age) or name in await self._listing(DOUBT_SECONDS):
+        if name in (await self._listing.at_most(self._max_age)).value:
             return ModelFinding(available=True)
-        if await self._exists(name):
+        names = (await self._listing.at_most(DOUBT_SECONDS)).value
+        if name in names or await self._exists(name):
             return ModelFinding(available=True)
-        nearest = difflib.get_close_matches(name, sorted(self._names), n=NEAREST, cutoff=0.0)
+        nearest = difflib.get_close_matches(name, sorted(names), n=NEAREST, cutoff=0.0)
         return ModelFinding(available=False, nearest=tuple(nearest))
-
-    async def _listing(self, max_age: float) -> frozenset[str]:
-        async with self._lock:
-            if self._listed_at is None or self._clock() - self._listed_at > max_age:
-                begun = self._clock()
-                self._names = await self._list_all()
-                self._listed_at = begun
-            return self._names

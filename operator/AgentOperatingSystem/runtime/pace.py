@@ -13,6 +13,10 @@ SLOWEST = 1.0
 # How many answers it takes to grow back by one request a second.
 ANSWERS_PER_STEP = 10
 DEFAULT_WAIT = 1.0
+# A service that asks for more is asked again all the same: it may have changed its mind.
+LONGEST_WAIT = 300.0
+# Less of a token than this is missing only because floats are rounded.
+ROUNDING = 1e-6
 
 
 class Pace:
@@ -49,7 +53,7 @@ class Pace:
 
         Requests that were under way together are refused together, and count once.
         """
-        wait = DEFAULT_WAIT if retry_after is None else retry_after
+        wait = DEFAULT_WAIT if retry_after is None else min(LONGEST_WAIT, retry_after)
         self._refill()
         now = self._clock()
         if now >= self._heeded_until:
@@ -59,7 +63,8 @@ class Pace:
 
     def _delay(self) -> float:
         self._refill()
-        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate
+        missing = 1 - self._tokens
+        return missing / self._rate if missing > ROUNDING else 0.0
 
     def _refill(self) -> None:
         now = self._clock()

@@ -23,10 +23,10 @@ from AgentOperatingSystem.model.definition import (
     definition_hash,
 )
 from AgentOperatingSystem.model.deployment import deployment_name
-from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict
+from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict, SpecRejected
 from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal, surplus_versions
-from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind, Stamp
+from AgentOperatingSystem.model.stamp import STAMP_KEYS, AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
 from AgentOperatingSystem.runtime.adapter import RuntimeAdapter, ToolCall
 from AgentOperatingSystem.runtime.config import RuntimeConfig
@@ -38,6 +38,8 @@ from AgentOperatingSystem.tools.functions import (
 )
 
 RUNTIME_NAME = "Infrastructure Runtime (Llama 3.3 70B + LoRA)"
+# The service holds 16 pairs and the stamp takes 10 of them.
+METADATA_LIMIT = 6
 LIBRARY = Owner(OwnerKind.LIBRARY)
 
 
@@ -204,6 +206,7 @@ class AgentRuntimeProvider:
         one that was made by other means.
         """
         facts = self.facts()
+        check_metadata(metadata or {})
         functions = convert_mcp_tools_to_function_tools(mcp_tools)
         definition = AgentDefinition(
             deployment=deployment_name(
@@ -351,6 +354,15 @@ class AgentRuntimeProvider:
     def _count(self, name: str, moment: Moment) -> None:
         if moment is Moment.BEFORE and name.startswith("runtime."):
             self._requests[name.removeprefix("runtime.")] += 1
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Raise SpecRejected for pairs that the stamp needs for itself, or that are too many."""
+    taken = sorted(key for key in metadata if key in STAMP_KEYS or key.startswith("aos_"))
+    if taken:
+        raise SpecRejected(f"metadata.{taken[0]}", "belongs to the operator; use another key.")
+    if len(metadata) > METADATA_LIMIT:
+        raise SpecRejected("metadata", f"has {len(metadata)} pairs; at most {METADATA_LIMIT} are possible.")
 
 
 def event_text(event_type: str, payload: str | Mapping[str, Any]) -> str:

@@ -133,7 +133,7 @@ def _hints(kubernetes_url: str, foundry_url: str) -> str:
         f"Kubernetes API {kubernetes_url}, with the CRDs; Foundry {foundry_url}, deployments:",
         f"  {', '.join(DEPLOYMENTS)}",
         "Copy the two export lines into another terminal, then:",
-        "  aos operator --liveness-port 0 &",
+        "  aos operator --liveness-port 0 --metrics-port 0 &",
         "  kubectl apply -f examples/ceo-agent.yaml && kubectl get pda",
         "All of it is in memory. Ctrl-C stops it.",
     )

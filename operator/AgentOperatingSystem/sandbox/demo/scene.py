@@ -71,7 +71,7 @@ def open_scene(stack: ExitStack, stage: Stage, directory: Path, examples: Path) 
         port = _free_port()
         operator = Child(
             "aos operator",
-            [programs.aos, "operator", "--liveness-port", str(port)],
+            [programs.aos, "operator", "--liveness-port", str(port), "--metrics-port", "0"],
             {**environment, "AOS_DRIFT_INTERVAL": str(DRIFT_SECONDS)},
             directory / "operator.log",
         )
