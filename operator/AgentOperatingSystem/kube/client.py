@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from AgentOperatingSystem.reconcile.ports import ClusterFailure, Notice, Resourc
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
 
 COMPONENT = "aos-operator"
+JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_SECONDS = 30.0
 
@@ -58,20 +59,17 @@ async def connect() -> client.ApiClient:
 
 
 class KubernetesCluster:
-    """The resources of one cluster, as far as a pass needs them. See `reconcile.ports.Cluster`."""
+    """The resources of one cluster, as far as a pass needs them. See `reconcile.ports.Cluster`.
+
+    Sends plain JSON through the official client's transport: its typed methods for the core API alone
+    would cost 24 MB of models that nobody here looks at.
+    """
 
     def __init__(self, api: client.ApiClient) -> None:
-        self._objects = client.CustomObjectsApi(api)
-        self._core = client.CoreV1Api(api)
+        self._api = api
 
     async def get(self, key: ObjectKey) -> Resource | None:
-        body = await self._call(
-            "get",
-            lambda: self._objects.get_namespaced_custom_object(
-                GROUP, VERSION, key.namespace, PLURAL, key.name, _request_timeout=REQUEST_SECONDS
-            ),
-            may_be_gone=True,
-        )
+        body = await self._send("get", "GET", _path(key), may_be_gone=True)
         return None if body is None else Resource.from_object(body)
 
     async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
@@ -82,21 +80,7 @@ class KubernetesCluster:
                 "uid": resource.uid,
             }
         }
-        body = await self._call(
-            "annotate",
-            lambda: self._objects.patch_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                resource.key.namespace,
-                PLURAL,
-                resource.key.name,
-                patch,
-                field_manager=COMPONENT,
-                _content_type=MERGE_PATCH,
-                _request_timeout=REQUEST_SECONDS,
-            ),
-        )
-        return Resource.from_object(body)
+        return Resource.from_object(await self._send("annotate", "PATCH", _path(resource.key), patch))
 
     async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         if problems := broken_rules(status):
@@ -109,32 +93,13 @@ class KubernetesCluster:
                 status.model_dump(mode="json", by_alias=True, exclude_none=True),
             ),
         }
-        await self._call(
-            "patch_status",
-            lambda: self._objects.patch_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
-                resource.key.namespace,
-                PLURAL,
-                resource.key.name,
-                patch,
-                field_manager=COMPONENT,
-                _content_type=MERGE_PATCH,
-                _request_timeout=REQUEST_SECONDS,
-            ),
-            may_be_gone=True,
-        )
+        await self._send("patch_status", "PATCH", f"{_path(resource.key)}/status", patch, may_be_gone=True)
 
     async def emit(self, resource: Resource, notice: Notice) -> None:
+        path = f"/api/v1/namespaces/{resource.key.namespace}/events"
         try:
-            await self._call(
-                "emit",
-                lambda: self._core.create_namespaced_event(
-                    resource.key.namespace,
-                    _event(resource, notice, datetime.now(UTC)),
-                    _request_timeout=REQUEST_SECONDS,
-                ),
-                may_be_gone=True,
+            await self._send(
+                "emit", "POST", path, _event(resource, notice, datetime.now(UTC)), may_be_gone=True
             )
         except ClusterFailure as error:
             # An Event is a courtesy: the status and the log have the same, so the pass goes on.
@@ -143,37 +108,65 @@ class KubernetesCluster:
     async def cluster_id(self) -> str:
         """The kube-system namespace's uid, which names the cluster. Raises ConfigurationError."""
         try:
-            namespace = await self._call(
-                "get_cluster_id",
-                lambda: self._core.read_namespace("kube-system", _request_timeout=REQUEST_SECONDS),
-            )
+            namespace = await self._send("get_cluster_id", "GET", "/api/v1/namespaces/kube-system")
         except ClusterFailure as error:
             raise ConfigurationError(
                 "AOS_CLUSTER_ID",
                 f"not set, and the kube-system namespace's uid cannot be read in its place ({error}): set it "
                 "to a name for this cluster that never changes.",
             ) from error
-        return str(namespace.metadata.uid)
+        return str(namespace["metadata"]["uid"])
 
-    async def _call(
-        self, operation: str, request: Callable[[], Awaitable[Any]], *, may_be_gone: bool = False
+    async def _send(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        may_be_gone: bool = False,
     ) -> Any:
-        """Send one request; what it answers is plain JSON or an untyped model. Gone, if it may be: None."""
+        """Send one request and return the JSON of its answer; None for a 404 where that is no failure."""
         try:
             async with crossing(f"cluster.{operation}"):
-                return await request()
+                text = await self._request(method, path, body)
         except client.ApiException as error:
             if error.status == 404 and may_be_gone:
                 return None
-            if error.status == 409:
-                raise ResourceChanged(f"{operation}: the resource changed meanwhile") from error
-            raise ClusterFailure(
-                f"{operation}: the API server answered {error.status} {error.reason}: {_sentence(error)}"
-            ) from error
+            raise _failure(operation, error) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ClusterFailure(
                 f"{operation}: the API server cannot be reached ({type(error).__name__})"
             ) from error
+        return json.loads(text)
+
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> str:
+        """The answer's text. Raises ApiException for an error status, and aiohttp's errors."""
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=[("fieldManager", COMPONENT)] if body is not None else [],
+            header_params={"Accept": JSON, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
+        text: str = (await response.read()).decode()
+        if response.status >= 400:
+            raise client.ApiException(status=response.status, reason=response.reason, body=text)
+        return text
+
+
+def _path(key: ObjectKey) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"
+
+
+def _failure(operation: str, error: client.ApiException) -> ClusterFailure:
+    if error.status == 409:
+        return ResourceChanged(f"{operation}: the resource changed meanwhile")
+    return ClusterFailure(
+        f"{operation}: the API server answered {error.status} {error.reason}: {_sentence(error)}"
+    )
 
 
 def _sentence(error: client.ApiException) -> str:
@@ -198,8 +191,7 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return patch
 
 
-def _event(resource: Resource, notice: Notice, now: datetime) -> Any:
-    """A core/v1 Event as plain JSON, which the client sends as well as its own models."""
+def _event(resource: Resource, notice: Notice, now: datetime) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Event",

@@ -25,6 +25,12 @@ LONGEST_DELAY = 30.0
 LONGEST_WISH = 300.0
 JITTER = 0.1
 
+_ENDINGS = {
+    Retry.INTERVAL: PassResult.SETTLED,
+    Retry.SOON: PassResult.AGAIN,
+    Retry.AS_PLANNED: PassResult.SKIPPED,
+}
+
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
@@ -143,7 +149,7 @@ class Passes:
                 current.result = PassResult.CLUSTER_FAILURE
                 logger.warning("%s: %s; it is tried again", key, error)
                 return Result(Retry.SOON)
-            current.result = PassResult.AGAIN if result.retry is Retry.SOON else PassResult.SETTLED
+            current.result = _ENDINGS[result.retry]
             return result
 
     async def _attempt_finalize(self, key: ObjectKey) -> Result | None:

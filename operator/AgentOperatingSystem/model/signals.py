@@ -24,6 +24,7 @@ class PassResult(StrEnum):
 
     SETTLED = "settled"  # nothing to do before the next interval; what is wrong, if anything, needs a person
     AGAIN = "again"  # to be run again soon: a passing failure, or something still on its way
+    SKIPPED = "skipped"  # nothing new was asked for, so the runtime was not looked at
     FINALIZED = "finalized"  # the resource may go
     CONFLICT = "conflict"  # somebody wrote the resource meanwhile
     CLUSTER_FAILURE = "cluster_failure"  # the API server refused or was not there

@@ -31,6 +31,7 @@ from AgentOperatingSystem.model.errors import (
 )
 from AgentOperatingSystem.model.facts import ModelCheck, ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
+from AgentOperatingSystem.model.signals import drift_found
 from AgentOperatingSystem.model.stamp import Owner
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
@@ -154,6 +155,7 @@ class Reconciler:
         resource, thread_id = await self._prepare(resource, facts, desired, plan)
         observed = await self._runtime.apply(plan) if plan.steps else plan.observed
         await self._tidy(resource, desired, observed)
+        _tell_new_drift(resource, plan)
         drift = plan.drift if Step.UPDATE not in plan.steps else ()
         return Findings(facts, desired, observed, thread_id, drift, model), plan, resource
 
@@ -310,6 +312,12 @@ class Reconciler:
         if ready.status is not ConditionStatus.TRUE and new:
             logger.warning("%s: %s: %s", resource.key, ready.reason, ready.message)
             await self._cluster.emit(resource, Notice(ready.reason, ready.message, warning=True))
+
+
+def _tell_new_drift(resource: Resource, plan: Plan) -> None:
+    known = {drift.path for drift in resource.status.drift}
+    if found := [path for path in plan.drift if path not in known]:
+        drift_found(len(found))
 
 
 def _check_home(resource: Resource, facts: RuntimeFacts) -> None:

@@ -164,4 +164,5 @@ def _diff(before: list[str], after: list[str]) -> Iterator[Line]:
     for line in diff:
         if line.startswith("@@") and not (before and after):
             continue
-        yield Line(visible(f"    {line}").rstrip(), styles.get(line[0], ""))
+        # Space at a line's end may be the very change; that of an empty line of context is no one's.
+        yield Line("" if line == " " else visible(f"    {line}"), styles.get(line[0], ""))
