@@ -105,13 +105,22 @@ def test_what_a_service_says_of_these_is_not_repeated(status: int) -> None:
         ),
         (replace(WRITE, status=400), ["it gave no reason"], "a service may say nothing"),
         (replace(READ, status=404), ["404", ENDPOINT, "endpoint"], "a 404 is often the wrong project"),
-        (replace(READ, status=429), ["429", "get_agent"], "what was asked"),
-        (replace(READ, sentence="no connection"), ["no connection", "get_agent", ENDPOINT], "what was asked"),
+        (replace(READ, status=429), ["429", ENDPOINT], "who asks for fewer"),
+        (replace(READ, sentence="no connection"), ["no connection", ENDPOINT], "who does not answer"),
     ],
 )
 def test_a_message_says_what_happened_and_what_to_do(refusal: Refusal, words: list[str], reason: str) -> None:
     message = str(failure(refusal))
     assert [word for word in words if word not in message] == [], reason
+
+
+@pytest.mark.parametrize("status", [None, 408, 429, 500, 503])
+def test_what_passes_by_itself_is_told_in_the_same_words_whatever_was_asked(status: int | None) -> None:
+    told = {
+        str(failure(replace(READ, status=status, operation=operation, sentence="no connection")))
+        for operation in ("get_agent", "list_agents", "get_thread")
+    }
+    assert len(told) == 1, "a resource that meets one after the other is not written each time"
 
 
 def test_a_long_sentence_is_cut() -> None:

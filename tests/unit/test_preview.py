@@ -268,10 +268,11 @@ def test_every_rule_of_the_crd_is_known() -> None:
 
 WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     # reason, spec, metadata, field, what is said
-    ("no purpose", {"purpose": None}, {}, "spec.purpose", "has no value; give it one of type string"),
+    ("no purpose", {"purpose": None}, {}, "spec.purpose", "required; add it."),
     ("a blank purpose", {"purpose": " "}, {}, "spec.purpose", "must not be blank."),
     ("an empty purpose", {"purpose": ""}, {}, "spec.purpose", "at least 1"),
     ("a number as text", {"purpose": 7}, {}, "spec.purpose", "not integer; put it in quotes."),
+    ("nothing in a list", {"successCriteria": [None]}, {}, "spec.successCriteria[0]", "has no value; give"),
     ("a snake", {"adapter_name": "x"}, {}, "spec.adapter_name", "did you mean adapterName?"),
     ("a stranger", {"qqqq": 1}, {}, "spec.qqqq", "unknown field; remove it."),
     ("a stranger deep inside", {"thread": {"size": 1}}, {}, "spec.thread.size", "unknown field"),
@@ -328,7 +329,7 @@ def test_what_the_api_server_refuses_is_refused(
         "metadata": {"name": "ceo", **metadata},
         "spec": {"purpose": "Lead.", **spec},
     }
-    told = admission.problems(body)
+    _, told = admission.admit(body)
     assert [field for field, message in told if said in message] == [where], (reason, told)
 
 
@@ -346,7 +347,19 @@ def test_what_the_api_server_lets_through_is_let_through() -> None:
         },
         "status": {"any": "thing"},
     }
-    assert admission.problems(body) == []
+    assert admission.admit(body) == (body, [])
+
+
+def test_a_field_without_a_value_is_not_there() -> None:
+    tool = {"serverName": "a", "toolName": "b", "inputSchema": {"default": None}}
+    given = {**tool, "description": None, "inputSchema": {"type": None, "default": None}}
+    spec = {"purpose": "Lead.", "mcpTools": [given], "runtimeMetadata": {"a": None}}
+    body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "ceo", "labels": None}}
+    stored, wrong = admission.admit({**body, "spec": {**spec, "enabled": None, "tools": None}})
+    assert wrong == []
+    assert stored["metadata"] == {"name": "ceo"}
+    assert stored["spec"] == {"purpose": "Lead.", "mcpTools": [tool], "runtimeMetadata": {}}
+    assert admission.admit({**body, "spec": {**spec, "qqqq": None}})[1] != []
 
 
 def test_yaml_is_read_as_kubernetes_reads_it() -> None:

@@ -23,6 +23,7 @@ from AgentOperatingSystem.model.errors import (
 
 ROLE = "Foundry User (before 2026: Azure AI User)"
 _MODEL_CODES = frozenset({"deploymentnotfound", "modelnotfound", "model_not_found", "deployment_not_found"})
+_MODEL_PARAMS = frozenset({"model", "definition.model"})
 _SENTENCE_LIMIT = 400
 
 
@@ -41,31 +42,37 @@ class Refusal:
 
 
 def failure(refusal: Refusal) -> RuntimeFailure:
-    """The error of the tree for a refusal."""
-    status, where = refusal.status, f"{refusal.operation} at {refusal.endpoint}"
+    """The error of the tree for a refusal.
+
+    What passes by itself is told without the operation, so that the resource says the same whichever of
+    them it meets, and is not written at each try.
+    """
+    status, where = refusal.status, refusal.endpoint
     if status is None:
-        message = f"No answer to {where}: {refusal.sentence}; it is tried again."
+        message = f"No answer from {where}: {refusal.sentence}; it is tried again."
         return OutcomeUnknown(message) if refusal.writes else RuntimeUnavailable(message)
     if status == 429:
         return Throttled(
-            f"The runtime asks for fewer requests (429 to {where}); it is tried again later.",
+            f"The runtime asks for fewer requests (429 from {where}); it is tried again later.",
             retry_after=refusal.retry_after,
         )
     if status >= 500 or status == 408:
-        message = f"The runtime failed ({status} to {where}); it is tried again."
+        message = f"The runtime failed ({status} from {where}); it is tried again."
         kind = OutcomeUnknown if refusal.writes else RuntimeUnavailable
         return kind(message, retry_after=refusal.retry_after)
     if status in (401, 403):
         return _not_authorized(refusal)
-    if refusal.code.lower() in _MODEL_CODES or refusal.param == "model":
+    if refusal.code.lower() in _MODEL_CODES or refusal.param in _MODEL_PARAMS:
         return ModelNotFound(
             f"The runtime has no such deployment: {_reason(refusal)}. Deploy it, or change spec.model or "
             "spec.adapterName."
         )
     if status == 404:
-        return NotFound(f"The runtime knows nothing there (404 to {where}); check the project's endpoint.")
+        return NotFound(
+            f"The runtime knows nothing there (404 to {refusal.operation} at {where}); check the endpoint."
+        )
     if status in (409, 412, 423):
-        message = f"Two writes met in the runtime ({status} to {where}); it is tried again."
+        message = f"Two writes met in the runtime ({status} from {where}); it is tried again."
         return RuntimeUnavailable(message, retry_after=refusal.retry_after)
     return DefinitionRejected(
         f"The runtime refuses the definition ({status} to {refusal.operation}): {_reason(refusal)}. "

@@ -79,21 +79,42 @@ _METADATA: Schema = {
 }
 
 
-def problems(body: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Everything that is wrong with an object: the field, and what is wrong and how to mend it."""
-    told = [one for error in _validator().iter_errors(body) for one in _told(error)]
-    return list(dict.fromkeys(told))
+def admit(body: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+    """The object as it would be stored, and all that is wrong with it: the field, and what to mend."""
+    stored = _without_nulls(body, _schema())
+    told = [one for error in _validator().iter_errors(stored) for one in _told(error)]
+    return stored, list(dict.fromkeys(told))
+
+
+def _without_nulls(value: Any, schema: Schema) -> Any:
+    """A value without the known fields that are null: to the API server they are not there."""
+    if isinstance(value, list):
+        return [_without_nulls(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    others = schema.get("additionalProperties") or None
+    known = {name: schema.get("properties", {}).get(name, others) for name in value}
+    return {
+        name: _without_nulls(item, known[name] or {})
+        for name, item in value.items()
+        if item is not None or known[name] is None
+    }
 
 
 @functools.cache
-def _validator() -> Any:
+def _schema() -> Schema:
     crd = purpose_driven_agent_crd()
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     # What a file says of the status is left out by the API server too.
     schema["properties"] = {**schema["properties"], "metadata": _METADATA, "status": {}}
     schema["required"] = ["metadata", *schema["required"]]
+    return _strict(schema)
+
+
+@functools.cache
+def _validator() -> Any:
     more = {"x-kubernetes-validations": _check_rules, "x-kubernetes-list-type": _check_list}
-    return extend(Draft202012Validator, more)(_strict(schema))  # type: ignore[no-untyped-call]
+    return extend(Draft202012Validator, more)(_schema())  # type: ignore[no-untyped-call]
 
 
 def _strict(schema: Schema) -> Schema:

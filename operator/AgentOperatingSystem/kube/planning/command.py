@@ -74,21 +74,23 @@ def check(reading: Reading, namespace: str, config: RuntimeConfig) -> tuple[list
     asked, problems = [], list(reading.problems)
     # What can be wrong with a spec depends on neither project nor cluster: it is told before either is had.
     facts = RuntimeFacts(FOUNDRY, "", config.model_deployment, "", lora_adapters=config.lora_adapters)
-    for manifest in reading.manifests:
-        found = _problems(manifest, namespace, facts)
+    for read in reading.manifests:
+        body, wrong = admission.admit(read.body)
+        manifest = replace(read, body=body)
+        found = _problems(manifest, wrong, namespace, facts)
         problems += found
         if not found:
             asked.append(Asked(manifest.file, _resource(manifest, namespace)))
     return asked, problems + _conflicts(asked)
 
 
-def _problems(manifest: Manifest, namespace: str, facts: RuntimeFacts) -> list[Problem]:
+def _problems(
+    manifest: Manifest, wrong: Sequence[tuple[str, str]], namespace: str, facts: RuntimeFacts
+) -> list[Problem]:
+    """What is wrong with one resource: what the API server refuses, else what the operator would."""
     name = _name(manifest, namespace)
-    found = [
-        Problem(manifest.file, message, name, field) for field, message in admission.problems(manifest.body)
-    ]
-    if found:
-        return found
+    if wrong:
+        return [Problem(manifest.file, message, name, field) for field, message in wrong]
     try:
         desired_state(_resource(manifest, namespace), facts)
     except SpecRejected as error:

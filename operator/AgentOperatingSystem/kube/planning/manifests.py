@@ -6,6 +6,7 @@ hides one of its values, and one broken file must not keep the others from being
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -156,17 +157,22 @@ def _sort(manifest: Manifest, reading: Reading) -> None:
         _ignore(manifest, _NO_OBJECT, reading)
         return
     version = body.get("apiVersion")
-    ours = {crd["spec"]["names"]["kind"] for crd in crds().values()}
     if kind == KIND and version == API_VERSION:
         reading.manifests.append(manifest)
     elif kind == KIND:
         message = f"{version!r} has no kind {KIND}; write {API_VERSION}."
         reading.problems.append(Problem(manifest.file, message, _place(manifest), "apiVersion"))
-    elif str(version).split("/", maxsplit=1)[0] == GROUP and kind not in ours:
-        message = f"{version} has no kind {kind!r}; it has {', '.join(sorted(ours))}."
+    elif str(version).split("/", maxsplit=1)[0] == GROUP and kind not in _kinds():
+        message = f"{version} has no kind {kind!r}; it has {', '.join(sorted(_kinds()))}."
         reading.problems.append(Problem(manifest.file, message, _place(manifest), "kind"))
     else:
         _ignore(manifest, kind, reading)
+
+
+@functools.cache
+def _kinds() -> frozenset[str]:
+    """The kinds of our group."""
+    return frozenset(crd["spec"]["names"]["kind"] for crd in crds().values())
 
 
 def _place(manifest: Manifest) -> str:

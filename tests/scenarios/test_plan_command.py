@@ -1,0 +1,311 @@
+"""`aos plan` says what the operator would do, and does none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.harness.kubectl import BIN, Outcome
+from tests.harness.stage import CLUSTER_ID, DEPLOYMENTS, MODEL, Stage, manifest
+
+from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
+from AgentOperatingSystem.model.plan import make_plan
+from AgentOperatingSystem.reconcile.desired import desired_state
+from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
+from AgentOperatingSystem.runtime.config import RuntimeConfig
+from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
+from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry
+
+UNCHANGED, FAILED, CHANGES = 0, 1, 2
+LIMIT_SECONDS = 60.0
+ERP = {"serverName": "erpnext", "toolName": "get_overview", "description": "Figures."}
+PERIOD = {"type": "object", "properties": {"period": {"type": "string"}}}
+QUARTER = {"type": "object", "properties": {"period": {"type": "string"}, "quarter": {"type": "integer"}}}
+
+UPDATE = """\
+Project {endpoint}, cluster test-cluster, base model llama-3.3-70b
+
+Update ceo  (default/ceo, version 1, from stdin)
+  deployment: llama-3.3-70b -> llama-3.3-70b-ceo
+  instructions: changed
+    @@ -1,5 +1,8 @@
+     You are the agent ceo.
+
+    -Your purpose: Be of use.
+    +Your purpose: Lead the company.
+    +
+    +You succeed when you:
+    +- It grows.
+
+     Judge every event and every question by how it serves this purpose.
+  tools.erpnext__get_overview: changed
+    @@ -5,6 +5,9 @@
+         "properties": {{
+           "period": {{
+             "type": "string"
+    +      }},
+    +      "quarter": {{
+    +        "type": "integer"
+           }}
+         }},
+         "type": "object"
+  tools.erpnext__old: removed
+    -{{
+    -  "description": "old of erpnext",
+    -  "name": "erpnext__old",
+    -  "parameters": {{
+    -    "additionalProperties": true,
+    -    "properties": {{}},
+    -    "type": "object"
+    -  }},
+    -  "type": "function"
+    -}}
+  metadata.team: "board" -> "top"
+  stamp: agent ceo, adapter (none) -> agent ceo, adapter ceo
+
+Plan: 0 to create, 1 to update, 0 to refuse, 0 unchanged.
+"""
+
+
+@dataclass(frozen=True)
+class Cli:
+    """`aos plan` in a process of its own, towards one Foundry, from which it may only read."""
+
+    foundry: EmbeddedFoundry
+    folder: Path
+
+    def __call__(
+        self, *arguments: str, code: int, stdin: str | None = None, **settings: str | None
+    ) -> Outcome:
+        """Run it; another exit code than `code`, or a request that writes, fails the test."""
+        given: dict[str, str | None] = {
+            "AZURE_AI_PROJECT_ENDPOINT": self.foundry.endpoint,
+            "AZURE_AI_MODEL_DEPLOYMENT": MODEL,
+            "AOS_CLUSTER_ID": CLUSTER_ID,
+            "KUBECONFIG": str(self.folder / "none"),
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            **settings,
+        }
+        self.foundry.clear_requests()
+        done = subprocess.run(
+            [str(BIN / "aos"), "plan", *arguments],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env={name: value for name, value in given.items() if value is not None},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        assert outcome.code == code, outcome
+        assert {request.method for request in self.foundry.requests} <= {"GET"}
+        return outcome
+
+
+@pytest.fixture
+def foundry() -> Iterator[EmbeddedFoundry]:
+    with EmbeddedFoundry(deployments=DEPLOYMENTS, environ={}) as running:
+        yield running
+
+
+@pytest.fixture
+def aos_plan(foundry: EmbeddedFoundry, tmp_path: Path) -> Cli:
+    return Cli(foundry, tmp_path)
+
+
+def made(foundry: EmbeddedFoundry, name: str, /, *, namespace: str = "default", **spec: Any) -> None:
+    """Have the agent of such a resource in the runtime, as the operator makes it."""
+
+    async def make() -> None:
+        config = RuntimeConfig(foundry.endpoint, MODEL, cluster_id=CLUSTER_ID)
+        key = ObjectKey(namespace, name)
+        wanted = json.loads(manifest(name, **spec))["spec"]
+        resource = Resource(key, "uid", "1", 1, False, (), {}, wanted, PurposeDrivenAgentStatus())
+        async with AgentRuntimeProvider(config) as runtime:
+            await runtime.apply(make_plan(desired_state(resource, runtime.facts()).agent, None))
+
+    asyncio.run(make())
+
+
+def test_an_update_is_told_as_a_diff(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    old = {"serverName": "erpnext", "toolName": "old"}
+    made(foundry, "ceo", mcpTools=[{**ERP, "inputSchema": PERIOD}, old], runtimeMetadata={"team": "board"})
+    new = manifest(
+        "ceo",
+        purpose="Lead the company.",
+        successCriteria=["It grows."],
+        adapterName="ceo",
+        mcpTools=[{**ERP, "inputSchema": QUARTER}],
+        runtimeMetadata={"team": "top"},
+    )
+
+    told = aos_plan("-f", "-", stdin=new, code=CHANGES)
+
+    assert told.stdout == UPDATE.format(endpoint=foundry.endpoint)
+    assert told.stderr == ""
+
+
+def test_a_folder_is_told_resource_by_resource(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    folder = aos_plan.folder / "agents"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "ceo.json").write_text(manifest("ceo", adapterName="ceo"))
+    service = json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}})
+    off = manifest("cmo", enabled=False)
+    (folder / "deep" / "two.yml").write_text(f"# two\n{manifest('cfo')}\n---\n{service}\n---\n{off}\n---\n")
+    items = [json.loads(manifest("coo")), json.loads(manifest("dormant", enabled=False))]
+    (folder / "list.yaml").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    (folder / "notes.txt").write_text("{{ no manifest }}")
+    for name in ("cfo", "cmo"):
+        made(foundry, name)
+
+    told = aos_plan("-f", "agents", "-f", "agents/ceo.json", code=CHANGES)
+
+    heads = [line.split("  ")[0] for line in told.stdout.splitlines() if line[:1].isupper()]
+    assert heads[1:-1] == ["Create ceo", "Nothing cfo", "Disable cmo", "Create coo", "Nothing dormant"]
+    assert heads[-1] == "Plan: 2 to create, 0 to update, 1 to disable, 0 to refuse, 2 unchanged."
+    assert told.stderr == f"aos plan: agents{os.sep}deep{os.sep}two.yml: ignored 1 Service\n"
+
+
+def test_what_is_as_it_should_be_ends_with_0(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    made(foundry, "ceo", namespace="boardroom")
+    told = aos_plan("-f", "-", "-n", "boardroom", stdin=manifest("ceo"), code=UNCHANGED)
+    assert "Nothing ceo  (boardroom/ceo, version 1, from stdin)" in told.stdout
+    assert told.stdout.endswith("Plan: 0 to create, 0 to update, 0 to refuse, 1 unchanged.\n")
+
+
+def test_what_belongs_to_another_is_refused(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    made(foundry, "ceo", namespace="elsewhere")
+    foundry.add_agent("cfo", MODEL, instructions="By hand.")
+    told = aos_plan("-f", "-", stdin=f"{manifest('ceo')}\n---\n{manifest('cfo')}", code=FAILED).stdout
+    assert "Refuse ceo" in told
+    assert "OwnershipConflict: The agent ceo belongs to test-cluster/elsewhere/ceo" in told
+    assert "AdoptionRequired: An agent named cfo exists" in told
+    assert "Plan: 0 to create, 0 to update, 2 to refuse, 0 unchanged." in told
+
+
+def test_a_deployment_that_is_missing_is_refused_or_remarked(aos_plan: Cli) -> None:
+    wanted = manifest("cto", adapterName="cto")
+    refused = aos_plan("-f", "-", stdin=wanted, code=FAILED).stdout
+    assert "ModelNotFound: The project has no deployment llama-3.3-70b-cto; the nearest are" in refused
+    warned = aos_plan("-f", "-", stdin=wanted, code=CHANGES, AOS_MODEL_CHECK="Warn").stdout
+    assert "Create cto" in warned
+    assert "  The project has no deployment llama-3.3-70b-cto" in warned
+
+
+def test_a_machine_gets_json(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    foundry.add_agent("ceo", MODEL, instructions="By \x1b[31mhand.", tools=[{"type": "web_search"}])
+    wanted = manifest("ceo", adoptionPolicy="AdoptUnowned")
+
+    told = json.loads(aos_plan("-f", "-", "-o", "json", stdin=wanted, code=CHANGES).stdout)
+
+    (resource,) = told["resources"]
+    assert (resource["actions"], resource["version"], resource["refused"]) == (["Adopt"], "1", None)
+    changes = {change["path"]: change for change in resource["changes"]}
+    assert changes["instructions"]["before"] == "By \x1b[31mhand."
+    assert changes["tools.web_search"] == {
+        "path": "tools.web_search",
+        "before": {"type": "web_search"},
+        "after": None,
+    }
+    assert told["summary"]["adopt"] == 1
+    assert told["project"] == foundry.endpoint
+
+    text = aos_plan("-f", "-", stdin=wanted, code=CHANGES, FORCE_COLOR="1").stdout
+    assert "-By \\x1b[31mhand." in text, "what is in the runtime cannot colour the terminal"
+
+
+def test_all_that_is_wrong_is_told_and_nothing_is_asked(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    folder = aos_plan.folder
+    (folder / "typo.yaml").write_text(
+        manifest("ceo", purpse="x", system_message="y", enabled="true", runtimeMetadata={"aos_owner": "me"})
+    )
+    (folder / "tool.yaml").write_text(
+        manifest("cfo", mcpTools=[{**ERP, "inputSchema": {"properties": {"a": {"type": "quarter"}}}}])
+    )
+    (folder / "broken.yaml").write_text("a: [")
+    (folder / "twice.yaml").write_text("kind: Pod\nkind: PurposeDrivenAgent\n")
+    (folder / "version.yaml").write_text(manifest("coo").replace("v1alpha1", "v1beta1"))
+    (folder / "one.yaml").write_text(manifest("one", agentId="cmo"))
+    (folder / "cmo.yaml").write_text(f"{manifest('cmo')}\n---\n{manifest('cmo')}")
+
+    told = aos_plan("-f", ".", "-o", "json", code=FAILED)
+
+    errors = json.loads(told.stdout)["errors"]
+    assert [(error["file"], error["resource"].split(" ")[-1], error["field"]) for error in errors] == [
+        ("broken.yaml", "", ""),
+        ("twice.yaml", "", ""),
+        ("version.yaml", "1", "apiVersion"),
+        ("tool.yaml", "default/cfo", "spec.mcpTools[0].inputSchema.properties.a.type"),
+        ("typo.yaml", "default/ceo", "spec.enabled"),
+        ("typo.yaml", "default/ceo", "spec.runtimeMetadata"),
+        ("typo.yaml", "default/ceo", "spec.purpse"),
+        ("typo.yaml", "default/ceo", "spec.system_message"),
+        ("cmo.yaml", "default/cmo", "metadata.name"),
+        ("one.yaml", "default/one", "spec.agentId"),
+    ]
+    lines = told.stderr.splitlines()
+    mend = "spec.purpse: unknown field; did you mean purpose?"
+    assert f"aos plan: typo.yaml: PurposeDrivenAgent default/ceo: {mend}" in lines
+    assert lines[-1] == "aos plan: 10 errors; nothing was planned."
+    assert foundry.requests == ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "arguments", "settings", "said"),
+    [
+        ("no project", ("-f", "-"), {"AZURE_AI_PROJECT_ENDPOINT": None}, "AZURE_AI_PROJECT_ENDPOINT"),
+        ("no cluster to name", ("-f", "-"), {"AOS_CLUSTER_ID": None}, "AOS_CLUSTER_ID"),
+        ("no file", (), {}, "Missing option"),
+        ("an option that does not exist", ("-f", "-", "--fiel"), {}, "No such option"),
+        ("a file that does not exist", ("-f", "nowhere.yaml"), {}, "nowhere.yaml: no such file or folder"),
+        ("a runtime that is away", ("-f", "-"), {"AZURE_AI_PROJECT_ENDPOINT": "http://127.0.0.1:1"}, "127.0"),
+    ],
+)
+def test_what_keeps_it_from_planning_is_no_change(
+    aos_plan: Cli, reason: str, arguments: tuple[str, ...], settings: dict[str, str | None], said: str
+) -> None:
+    told = aos_plan(
+        *arguments, stdin=manifest("ceo"), code=FAILED, **{"RUNTIME_MAX_RETRIES": "0", **settings}
+    )
+    assert said in told.stderr, reason
+    assert told.stdout == ""
+
+
+def test_the_operator_does_what_the_plan_said(stage: Stage, tmp_path: Path) -> None:
+    aos_plan = Cli(stage.foundry, tmp_path)
+    cluster = {"KUBECONFIG": str(stage.plane.kubeconfig), "AOS_CLUSTER_ID": None}
+    stage.operator.start(AOS_DRIFT_INTERVAL="1", AOS_CLUSTER_ID=None)
+
+    def planned(text: str, code: int) -> str:
+        return aos_plan("-f", "-", "-n", stage.namespace, stdin=text, code=code, **cluster).stdout
+
+    first = manifest("ceo", adapterName="ceo")
+    assert "Create ceo" in planned(first, CHANGES)
+    stage.kubectl.apply(first)
+    stage.ready("ceo")
+    assert "Nothing ceo" in planned(first, UNCHANGED)
+
+    second = manifest("ceo", adapterName="ceo", purpose="Lead.")
+    assert "Update ceo" in planned(second, CHANGES)
+    assert stage.versions("ceo") == 1
+    stage.kubectl.apply(second)
+    stage.ready("ceo")
+    assert stage.versions("ceo") == 2
+    assert "Nothing ceo" in planned(second, UNCHANGED)
+
+
+def test_the_examples_can_be_planned(aos_plan: Cli, report: Callable[[str], None]) -> None:
+    examples = Path(__file__).resolve().parents[2] / "examples"
+    told = aos_plan("-f", str(examples), code=CHANGES)
+    report(told.stdout.splitlines()[-1])
+    assert "0 to update, 0 to refuse, 0 unchanged." in told.stdout
