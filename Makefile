@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SOURCES := operator tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check generate lock format
+.PHONY: help setup demo test e2e check generate lock format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,12 @@ demo: $(READY) ## Show the main job on this machine; KEEP=1 leaves it running
 	@$(BIN)/aos demo $(if $(KEEP),--keep)
 
 test: $(READY) ## Run the tests that need nothing but Python
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/e2e
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=4 --dist=worksteal
+
+e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once: Go, about 10 minutes)
+	@$(BIN)/python tests/e2e/controlplane fetch --controllers
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --numprocesses=2 --dist=loadfile \
+		tests/e2e tests/scenarios tests/contract/kubernetes tests/contract/kubectl
 
 check: $(READY) ## Format, lint, types, import borders, generated files
 	@$(BIN)/ruff format --check --quiet $(SOURCES)

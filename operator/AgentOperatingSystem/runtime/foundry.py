@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import openai
 from azure.core.exceptions import (
@@ -49,6 +50,7 @@ class FoundryAdapter:
 
     def __init__(self, endpoint: str, config: RuntimeConfig) -> None:
         self._endpoint = endpoint
+        self._host = urlsplit(endpoint).hostname or ""
         self._config = config
         self._connection = connect(endpoint, config)
         self._slots = asyncio.Semaphore(config.max_in_flight)
@@ -220,8 +222,8 @@ class FoundryAdapter:
             await self._pace.wait()
             try:
                 async with (
+                    crossing(f"runtime.{operation}", server=self._host),
                     asyncio.timeout(min(seconds, self._config.timeout)),
-                    crossing(f"runtime.{operation}"),
                 ):
                     answer = await request()
             except (TimeoutError, AzureError, openai.APIError) as error:

@@ -17,41 +17,53 @@ _NAMES = (
     r"|subscription[_-]?key|client[_-]?secret|client[_-]?assertion|(?:access|refresh|id)[_-]?token"
     r"|password|passwd|(?<![a-z])pwd|(?<![a-z])sig)"
 )
+_IN_NAMES = ("key", "sig", "secret", "assertion", "token", "passw", "pwd")
 _NOT_YET = r"(?!\[redacted\])"
 # A quote, as text or escaped in a text within a text.
 _QUOTE = r"\\?[\"']"
 
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-        ),
-        HIDDEN,
+
+class _Rule:
+    """Replaces what `pattern` finds. Only a text that holds one of `hints`, in small letters, is searched."""
+
+    def __init__(self, hints: tuple[str, ...], pattern: str, replacement: str = HIDDEN) -> None:
+        self._hints = hints
+        self._pattern = re.compile(pattern, re.IGNORECASE | re.DOTALL)
+        self._replacement = replacement
+
+    def __call__(self, text: str, lowered: str) -> str:
+        if any(hint in lowered for hint in self._hints):
+            return self._pattern.sub(self._replacement, text)
+        return text
+
+
+_KEPT = rf"\1{HIDDEN}"
+_RULES = (
+    _Rule(
+        ("private key",),
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     ),
-    (re.compile(r"(?i)\b(bearer\s+)[\w\-.~+/]{6,}=*"), rf"\1{HIDDEN}"),
-    (
-        re.compile(
-            rf"(?i)(authorization(?:{_QUOTE})?\s*[:=,]\s*(?:b?{_QUOTE})?(?:basic\s+|key\s+)?)"
-            r"(?!bearer\b)[\w\-.~+/]{6,}=*"
-        ),
-        rf"\1{HIDDEN}",
+    _Rule(("bearer",), r"\b(bearer\s+)[\w\-.~+/]{6,}=*", _KEPT),
+    _Rule(
+        ("authorization",),
+        rf"(authorization(?:{_QUOTE})?\s*[:=,]\s*(?:b?{_QUOTE})?(?:basic\s+|key\s+)?)"
+        r"(?!bearer\b)[\w\-.~+/]{6,}=*",
+        _KEPT,
     ),
     # name="value" and 'name': 'value', and the pairs in which clients keep headers: (b'name', b'value').
-    (
-        re.compile(rf"(?i)({_NAMES}(?:{_QUOTE})?\s*[:=,]\s*b?({_QUOTE}))[^\"'\\]+"),
-        rf"\1{HIDDEN}",
-    ),
-    (re.compile(rf"(?i)({_NAMES}=){_NOT_YET}[^\s\"'&;,)}}\]]+"), rf"\1{HIDDEN}"),
+    _Rule(_IN_NAMES, rf"({_NAMES}(?:{_QUOTE})?\s*[:=,]\s*b?({_QUOTE}))[^\"'\\]+", _KEPT),
+    _Rule(_IN_NAMES, rf"({_NAMES}=){_NOT_YET}[^\s\"'&;,)}}\]]+", _KEPT),
     # After a colon an ordinary sentence may follow: only what is too long for a word is taken.
-    (re.compile(rf"(?i)({_NAMES}\s?:\s*){_NOT_YET}[^\s\"'&;,)}}\]]{{8,}}"), rf"\1{HIDDEN}"),
-    (re.compile(r"\beyJ[\w-]{10,}(?:\.[\w-]*)*"), HIDDEN),
-    (re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)"), rf"\1{HIDDEN}"),
-    (re.compile(r"\bsk-[\w-]{16,}"), HIDDEN),
+    _Rule(_IN_NAMES, rf"({_NAMES}\s?:\s*){_NOT_YET}[^\s\"'&;,)}}\]]{{8,}}", _KEPT),
+    _Rule(("eyj",), r"\b(?-i:eyJ)[\w-]{10,}(?:\.[\w-]*)*"),
+    _Rule(("://",), r"(://[^\s/:@]*:)[^\s/@]+(?=@)", _KEPT),
+    _Rule(("sk-",), r"\bsk-[\w-]{16,}"),
 )
 
 
 def redact(text: str) -> str:
     """`text` with `[redacted]` in place of what looks like a secret; names and the rest stay."""
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for rule in _RULES:
+        text = rule(text, lowered)
     return text

@@ -92,12 +92,7 @@ class Traces:
 @contextmanager
 def exported_traces(environ: Mapping[str, str]) -> Iterator[None]:
     """Send traces where `environ` says while the body runs. Raises ConfigurationError when it cannot."""
-    exporters = []
-    if any(environ.get(name) for name in OTLP):
-        exporters.append(_otlp_exporter(environ))
-    if environ.get(APPLICATION_INSIGHTS):
-        exporters.append(_application_insights_exporter(environ[APPLICATION_INSIGHTS]))
-    provider = _provider(exporters)
+    provider = _provider(environ)
     stop_listening = listen(Traces(provider.get_tracer("AgentOperatingSystem")).heed)
     try:
         yield
@@ -106,38 +101,43 @@ def exported_traces(environ: Mapping[str, str]) -> Iterator[None]:
         _flush(provider)
 
 
-def _provider(exporters: list[SpanExporter]) -> TracerProvider:
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - on use
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+def _provider(environ: Mapping[str, str]) -> TracerProvider:
+    otlp = next((name for name in OTLP if environ.get(name)), None)
+    with _extra("otlp", otlp) if otlp else _extra("azure-monitor", APPLICATION_INSIGHTS):
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - on use
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     resource = Resource({"service.name": SERVICE}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+    if environ.get(APPLICATION_INSIGHTS):
+        insights = _application_insights_exporter(environ[APPLICATION_INSIGHTS], provider)
+        provider.add_span_processor(BatchSpanProcessor(insights))
+    if otlp:
+        provider.add_span_processor(BatchSpanProcessor(_otlp_exporter(otlp)))
     return provider
 
 
-def _otlp_exporter(environ: Mapping[str, str]) -> SpanExporter:
-    try:
+def _otlp_exporter(setting: str) -> SpanExporter:
+    with _extra("otlp", setting):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    except ImportError as error:
-        setting = next(name for name in OTLP if environ.get(name))
-        raise ConfigurationError(setting, _missing("otlp")) from error
+    # It reads the standard settings itself: endpoint, headers, certificate, time-out, compression.
     return OTLPSpanExporter()
 
 
-def _application_insights_exporter(connection_string: str) -> SpanExporter:
+def _application_insights_exporter(connection_string: str, provider: TracerProvider) -> SpanExporter:
     # The exporter reports on itself to Microsoft and asks there for instructions: only when told to.
     for switch in ("STATSBEAT_DISABLED_ALL", "CONTROLPLANE_DISABLED"):
         os.environ.setdefault(f"APPLICATIONINSIGHTS_{switch}", "true")
-    try:
+    with _extra("azure-monitor", APPLICATION_INSIGHTS):
         from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigurationError(APPLICATION_INSIGHTS, _missing("azure-monitor")) from error
     try:
-        # Nothing is kept on disk: a pod's is read-only, and another process could read what was kept.
-        return AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True)
+        return AzureMonitorTraceExporter(
+            connection_string=connection_string,
+            tracer_provider=provider,
+            # Nothing is kept on disk: a pod's is read-only, and another process could read what was kept.
+            disable_offline_storage=True,
+        )
     except ValueError:
         # Its message may quote the value.
         raise ConfigurationError(
@@ -145,11 +145,17 @@ def _application_insights_exporter(connection_string: str) -> SpanExporter:
         ) from None
 
 
-def _missing(extra: str) -> str:
-    return (
-        "is set, and what sends traces there is not installed: "
-        f"pip install 'agent-operating-system[{extra}]', or unset it."
-    )
+@contextmanager
+def _extra(extra: str, setting: str) -> Iterator[None]:
+    """Tell which extra a failing import needs, and which setting asks for it."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigurationError(
+            setting,
+            "is set, and what sends traces there is not installed: "
+            f"pip install 'agent-operating-system[{extra}]', or unset it.",
+        ) from error
 
 
 def _flush(provider: TracerProvider) -> None:
