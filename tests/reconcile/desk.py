@@ -5,7 +5,7 @@ For promises about passes, not about Kubernetes: what Kubernetes does with a wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ class MemoryCluster:
     resources: dict[ObjectKey, Resource] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     def put(self, key: ObjectKey, spec: Mapping[str, Any]) -> None:
         """Apply a resource."""
@@ -61,7 +62,7 @@ class MemoryCluster:
 
     def delete(self, key: ObjectKey) -> None:
         """Ask for a deletion; our finalizer holds it."""
-        self._store(replace(self.resources[key], deleting=True))
+        self._store(replace(self.resources[key], deleting=True, deleting_since=self.now()))
 
     async def get(self, key: ObjectKey) -> Resource | None:
         return self.resources.get(key)
@@ -135,7 +136,7 @@ async def open_desk(foundry: EmbeddedFoundry, **settings: Any) -> AsyncIterator[
         **settings,
     }
     time = [datetime(2026, 5, 4, 12, tzinfo=UTC)]
-    cluster = MemoryCluster()
+    cluster = MemoryCluster(now=lambda: time[0])
     runtime = AgentRuntimeProvider(RuntimeConfig(**chosen))
     reconciler = Reconciler(cluster, runtime, lambda: time[0], DeletionBrake(30))
     try:

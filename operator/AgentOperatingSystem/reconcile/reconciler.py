@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from AgentOperatingSystem.api.conditions import READY
 from AgentOperatingSystem.api.v1alpha1 import (
@@ -22,8 +22,10 @@ from AgentOperatingSystem.api.v1alpha1 import (
 from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import (
     AOSError,
+    ConfigurationError,
     Held,
     ModelNotFound,
+    OwnershipError,
     Paused,
     RuntimeFailure,
     RuntimeMoved,
@@ -39,7 +41,6 @@ from AgentOperatingSystem.reconcile.ports import (
     Cluster,
     ClusterFailure,
     Notice,
-    ResourceChanged,
     Runtime,
 )
 from AgentOperatingSystem.reconcile.resource import (
@@ -67,6 +68,8 @@ logger = logging.getLogger(__name__)
 
 # An agent's first version has none before it, so there is nothing to prune.
 FIRST_VERSION = "1"
+# How long a detached agent's stamp is tried to be taken off, before the agent is left as it is.
+RELEASE_PATIENCE = timedelta(minutes=1)
 
 _DONE = {
     Step.CREATE: ("Created", "Created agent {name}, version {version}, on {deployment}."),
@@ -154,6 +157,9 @@ class Reconciler:
         model = await self._check_model(resource, facts, desired, plan)
         resource, thread_id = await self._prepare(resource, facts, desired, plan)
         observed = await self._runtime.apply(plan) if plan.steps else plan.observed
+        if Step.ADOPT in plan.steps and desired.claim.owner is not None:
+            notes = {ADOPTED_FROM_ANNOTATION: str(desired.claim.owner)}
+            resource = await self._cluster.annotate(resource, notes)
         await self._tidy(resource, desired, observed)
         _tell_new_drift(resource, plan)
         drift = plan.drift if Step.UPDATE not in plan.steps else ()
@@ -214,7 +220,7 @@ class Reconciler:
         if any(resource.annotations.get(key) != value for key, value in notes.items()):
             try:
                 resource = await self._cluster.annotate(resource, notes)
-            except ResourceChanged:
+            except ClusterFailure:
                 await self._forget_new_thread(resource, thread_id)
                 raise
         return resource, thread_id
@@ -243,12 +249,18 @@ class Reconciler:
             return True  # the note is written before the agent is made: without it nothing was
         try:
             return await self._remove(resource, keep=detach or _keeps_agent(resource))
-        except RuntimeFailure as error:
-            if not detach:
+        except (RuntimeFailure, OwnershipError, ConfigurationError) as error:
+            if not detach or self._may_yet_release(resource, error):
                 raise
-            message = f"Left the agent as it is, stamp included, since the runtime did not answer: {error}"
+            message = f"Left the agent as it is, stamp included, since the runtime cannot be asked: {error}"
             await self._cluster.emit(resource, Notice("Detached", message, warning=True))
             return True
+
+    def _may_yet_release(self, resource: Resource, error: AOSError) -> bool:
+        """True for a failure that may pass, while the deletion is young: the stamp is worth some tries."""
+        since = resource.deleting_since
+        young = since is not None and self._clock() - since < RELEASE_PATIENCE
+        return young and isinstance(error, RuntimeUnavailable)
 
     async def _remove(self, resource: Resource, *, keep: bool) -> bool:
         facts = self._runtime.facts()

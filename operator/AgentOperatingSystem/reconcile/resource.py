@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ REQUEST_ANNOTATION = f"{GROUP}/reconcile-requested-at"
 ADOPT_FROM_ANNOTATION = f"{GROUP}/adopt-from"
 # Which takeover was done: the annotation above stays in Git, and is heeded once.
 ADOPTED_FROM_ANNOTATION = f"{GROUP}/adopted-from"
+
+REQUEST_LIMIT = 256
 
 WISHES = (POLICY_ANNOTATION, ADOPT_FROM_ANNOTATION, REQUEST_ANNOTATION)
 
@@ -49,6 +52,7 @@ class Resource:
     annotations: Mapping[str, str]
     spec: Mapping[str, Any]
     status: PurposeDrivenAgentStatus
+    deleting_since: datetime | None = None
 
     @classmethod
     def from_object(cls, body: Mapping[str, Any]) -> Self:
@@ -68,6 +72,7 @@ class Resource:
             annotations=metadata.get("annotations") or {},
             spec=body.get("spec") or {},
             status=status,
+            deleting_since=_moment(metadata.get("deletionTimestamp")),
         )
 
     @property
@@ -83,8 +88,13 @@ class Resource:
     @property
     def requested(self) -> bool:
         """True when somebody asked for a pass that was not made yet."""
+        return self.request is not None and self.request != self.status.last_handled_reconcile_at
+
+    @property
+    def request(self) -> str | None:
+        """The wish for a pass, cut to what the status can hold."""
         wish = self.annotations.get(REQUEST_ANNOTATION)
-        return wish is not None and wish != self.status.last_handled_reconcile_at
+        return None if wish is None else wish[:REQUEST_LIMIT]
 
     @property
     def paused(self) -> bool:
@@ -102,3 +112,8 @@ class Resource:
         noted = self.annotations.get(ENDPOINT_ANNOTATION)
         runtime = self.status.runtime
         return noted or (runtime.endpoint if runtime is not None and runtime.agent_id else None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time as Kubernetes writes it."""
+    return None if text is None else datetime.fromisoformat(text)

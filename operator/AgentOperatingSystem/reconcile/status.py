@@ -34,7 +34,7 @@ from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import AOSError, ModelNotFound
 from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
 from AgentOperatingSystem.reconcile.desired import DesiredState
-from AgentOperatingSystem.reconcile.resource import REQUEST_ANNOTATION, Resource
+from AgentOperatingSystem.reconcile.resource import Resource
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, Verdict, verdict_on
 
 # How long an agent that served stays Ready while its runtime does not answer.
@@ -101,7 +101,7 @@ def _status(
         runtime=_runtime_status(resource, findings),
         tools=_tool_status(resource, findings.desired),
         drift=_drift_status(resource, findings, now),
-        last_handled_reconcile_at=resource.annotations.get(REQUEST_ANNOTATION),
+        last_handled_reconcile_at=resource.request,
     )
 
 
