@@ -81,13 +81,14 @@ class Recording:
 
     def points(self) -> list[CrashPoint]:
         """Every point that the recorded process passed, in order."""
-        return _points(self.path.read_text(encoding="utf-8").splitlines())
+        return points_in(self.path.read_text(encoding="utf-8").splitlines())
 
 
 Script = CrashPoint | Recording | None
 
 
-def _points(lines: Iterable[str]) -> list[CrashPoint]:
+def points_in(lines: Iterable[str]) -> list[CrashPoint]:
+    """Every point in a record, in order: a line is a crossing's name and a moment."""
     seen: Counter[tuple[str, str]] = Counter()
     points = []
     for line in lines:

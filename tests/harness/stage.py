@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
+from tests.harness import secrecy
 from tests.harness.kubectl import Kubectl
 from tests.harness.planes import Plane, Request, create_namespace
 from tests.harness.polling import PATIENCE_SECONDS, eventually
@@ -165,6 +166,7 @@ def open_stage(plane: Plane, folder: Path) -> Iterator[Stage]:
                 "AZURE_AI_PROJECT_ENDPOINT": foundry.endpoint,
                 "AZURE_AI_MODEL_DEPLOYMENT": MODEL,
                 "AOS_CLUSTER_ID": CLUSTER_ID,
+                **secrecy.ENVIRONMENT,
             },
             folder / f"operator-{namespace}.log",
         )
@@ -173,7 +175,25 @@ def open_stage(plane: Plane, folder: Path) -> Iterator[Stage]:
             yield stage
         finally:
             operator.kill()
+            told = _all_that_is_told(stage)
             _sweep(stage)
+        assert not list(secrecy.secrets_in(told)), "a secret is told"
+
+
+def _all_that_is_told(stage: Stage) -> dict[str, str]:
+    """Everything that a scenario left for people to read, by where it stands."""
+    events = client.CoreV1Api(stage.plane.api).list_namespaced_event(stage.namespace).items
+    agents = stage.foundry.agents().values()
+    return {
+        "log": stage.operator.log,
+        "status": json.dumps([item.get("status", {}) for item in stage.read_all()]),
+        "annotations": json.dumps([item["metadata"].get("annotations", {}) for item in stage.read_all()]),
+        "events": "\n".join(str(event.message) for event in events),
+        "agents": json.dumps([dict(agent.latest.metadata) for agent in agents]),
+        "conversations": json.dumps(
+            [dict(conversation.metadata) for conversation in stage.foundry.conversations().values()]
+        ),
+    }
 
 
 def _sweep(stage: Stage) -> None:
