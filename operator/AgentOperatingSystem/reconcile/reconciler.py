@@ -9,9 +9,10 @@ then the agent, then the status.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from AgentOperatingSystem.api.conditions import READY
 from AgentOperatingSystem.api.v1alpha1 import (
@@ -66,6 +67,8 @@ from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
 # An agent's first version has none before it, so there is nothing to prune.
 FIRST_VERSION = "1"
 # How long a detached agent's stamp is tried to be taken off, before the agent is left as it is.
@@ -106,7 +109,7 @@ class Reconciler:
         self._clock = clock
 
     async def reconcile(self, key: ObjectKey, *, due: bool = True) -> Result:
-        """Make it so and write the status. Raises ClusterFailure alone: then nothing was said.
+        """Make it so and write the status. Raises ClusterFailure or PassAbandoned: then nothing was said.
 
         With `due` False only a resource that asks for something new gets a pass: a trigger that comes
         from an old event, such as one that our own writes made, costs no look at the runtime.
@@ -118,26 +121,39 @@ class Reconciler:
             return Result()
         if resource.paused or _refused_for_good(resource):
             return Result()
-        try:
-            findings, plan, resource = await self._make_it_so(resource)
-        except ClusterFailure:
-            raise
-        except AOSError as error:
-            return await self._tell_failure(resource, error)
-        except Exception as error:
-            logger.exception("a pass over %s ended in an error that nobody foresaw", key)
-            await self._write(resource, make_bug_status(resource, type(error).__name__, self._clock()))
-            return Result(Retry.SOON)
-        status = make_status(resource, findings, self._clock())
-        await self._write(resource, status)
-        await self._announce(resource, plan, findings.observed)
-        return Result(Retry.SOON if _reason(status) == Reason.PROVISIONING else Retry.INTERVAL)
+        return await self._guarded(resource, self._pass(resource))
 
     async def finalize(self, key: ObjectKey) -> Result | None:
         """End the resource's hold on its agent; None once the finalizer may go, else when to try again."""
         resource = await self._cluster.get(key)
         if resource is None or not resource.deleting:
             return None
+        return await self._guarded(resource, self._farewell(resource))
+
+    async def _guarded(self, resource: Resource, work: Awaitable[R]) -> R | Result:
+        """What nobody foresaw is told on the resource too, and is tried again: a bug must not be silent."""
+        try:
+            return await work
+        except ClusterFailure:
+            raise
+        except Exception as error:
+            logger.exception("%s: a pass ended in an error that nobody foresaw", resource.key)
+            await self._write(resource, make_bug_status(resource, type(error).__name__, self._clock()))
+            return Result(Retry.SOON)
+
+    async def _pass(self, resource: Resource) -> Result:
+        try:
+            findings, plan, resource = await self._make_it_so(resource)
+        except ClusterFailure:
+            raise
+        except AOSError as error:
+            return await self._tell_failure(resource, error)
+        status = make_status(resource, findings, self._clock())
+        await self._write(resource, status)
+        await self._announce(resource, plan, findings.observed)
+        return Result(Retry.SOON if _reason(status) == Reason.PROVISIONING else Retry.INTERVAL)
+
+    async def _farewell(self, resource: Resource) -> Result | None:
         try:
             gone = await self._let_go(resource)
         except ClusterFailure:

@@ -46,20 +46,36 @@ class Startable(Protocol):
         ...
 
 
-def run_sandbox(*, kubernetes_port: int, foundry_port: int, directory: Path | None) -> None:
+def run_foundry(*, foundry_port: int, deployments: tuple[str, ...] = DEPLOYMENTS) -> None:
+    """Serve the embedded Foundry alone, as a sidecar does; it writes no file. Otherwise as `run_sandbox`."""
+    with _held_back(STOP_SIGNALS), ExitStack() as stack:
+        foundry = EmbeddedFoundry(port=foundry_port, deployments=deployments)
+        _start(stack, foundry, "--foundry-port", foundry_port)
+        typer.echo(f"export AZURE_AI_PROJECT_ENDPOINT={shlex.quote(foundry.endpoint)}")
+        signal.sigwait(STOP_SIGNALS)
+        typer.echo("# stopping", err=True)
+
+
+def run_sandbox(
+    *,
+    kubernetes_port: int,
+    foundry_port: int,
+    directory: Path | None,
+    deployments: tuple[str, ...] = DEPLOYMENTS,
+) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; then everything but a kubeconfig in `directory` is gone.
 
     Port 0 takes a free one. Raises ConfigurationError for a port or a directory that cannot be used.
     """
     with _held_back(STOP_SIGNALS), ExitStack() as stack:
-        foundry = EmbeddedFoundry(port=foundry_port, deployments=DEPLOYMENTS)
+        foundry = EmbeddedFoundry(port=foundry_port, deployments=deployments)
         _start(stack, foundry, "--foundry-port", foundry_port)
         kubernetes = _embedded_kubernetes(kubernetes_port)
         _start(stack, kubernetes, "--kubernetes-port", kubernetes_port)
         _install_crds(kubernetes.url)
         kubeconfig = _write_kubeconfig(stack, kubernetes, directory)
         typer.echo(_exports(kubeconfig, foundry.endpoint))
-        typer.echo(_hints(kubernetes.url, foundry.base_url), err=True)
+        typer.echo(_hints(kubernetes.url, foundry.base_url, deployments), err=True)
         signal.sigwait(STOP_SIGNALS)
         typer.echo("# stopping", err=True)
 
@@ -128,10 +144,10 @@ def _exports(kubeconfig: Path, endpoint: str) -> str:
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in settings.items())
 
 
-def _hints(kubernetes_url: str, foundry_url: str) -> str:
+def _hints(kubernetes_url: str, foundry_url: str, deployments: tuple[str, ...]) -> str:
     lines = (
         f"Kubernetes API {kubernetes_url}, with the CRDs; Foundry {foundry_url}, deployments:",
-        f"  {', '.join(DEPLOYMENTS)}",
+        f"  {', '.join(deployments)}",
         "Copy the two export lines into another terminal, then:",
         "  aos operator --liveness-port 0 --metrics-port 0 &",
         "  kubectl apply -f examples/ceo-agent.yaml && kubectl get pda",
