@@ -137,7 +137,7 @@ class Reconciler:
         except ClusterFailure:
             raise
         except Exception as error:
-            logger.exception("%s: a pass ended in an error that nobody foresaw", resource.key)
+            logger.exception("a pass ended in an error that nobody foresaw")
             await self._write(resource, make_bug_status(resource, type(error).__name__, self._clock()))
             return Result(Retry.SOON)
 
@@ -217,7 +217,7 @@ class Reconciler:
             return
         pruned = await self._runtime.prune(desired.agent.identity, limit=desired.version_history_limit)
         if pruned:
-            logger.info("%s: pruned %d versions of agent %s", resource.key, pruned, observed.name)
+            logger.info("pruned %d versions of agent %s", pruned, observed.name)
 
     async def _prepare(
         self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
@@ -326,7 +326,7 @@ class Reconciler:
             notice = _notice(
                 _CORRECTED if plan.drift and step is Step.UPDATE else _DONE[step], plan, observed
             )
-            logger.info("%s: %s", resource.key, notice.message)
+            logger.info("%s", notice.message)
             await self._cluster.emit(resource, notice)
 
     async def _write(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
@@ -338,7 +338,7 @@ class Reconciler:
         quiet = (Reason.PROVISIONING, Reason.DELETING)
         new = ready.reason != _reason(resource.status) and ready.reason not in quiet
         if ready.status is not ConditionStatus.TRUE and new:
-            logger.warning("%s: %s: %s", resource.key, ready.reason, ready.message)
+            logger.warning("%s: %s", ready.reason, ready.message)
             await self._cluster.emit(resource, Notice(ready.reason, ready.message, warning=True))
 
 
