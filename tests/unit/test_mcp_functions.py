@@ -186,3 +186,16 @@ def test_an_entry_whose_schema_is_no_mapping_is_refused(schema: object) -> None:
         convert_mcp_tools_to_function_tools(
             [{"server_name": "erp", "tool_name": "get", "input_schema": schema}]
         )
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(10, True), (200, False), (5000, False)])
+def test_a_schema_is_nested_as_deep_as_is_sane(depth: int, fits: bool) -> None:
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "object", "properties": {"p": schema}}
+    tools = [{"server_name": "erp", "tool_name": "read", "input_schema": schema}]
+    if fits:
+        assert convert_mcp_tools_to_function_tools(tools)
+    else:
+        with pytest.raises(SpecRejected, match="nested deeper"):
+            convert_mcp_tools_to_function_tools(tools)

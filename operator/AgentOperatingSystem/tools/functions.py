@@ -17,6 +17,8 @@ from AgentOperatingSystem.model.definition import FunctionTool
 from AgentOperatingSystem.model.errors import SpecRejected
 
 NAME_LIMIT = 64
+# Deeper than any tool's input is; the check of a schema recurses, and must not run out of stack.
+DEPTH_LIMIT = 32
 _DIGEST_LENGTH = 8
 OPEN_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": True}
 
@@ -110,6 +112,19 @@ def _unique_name(reference: McpToolReference, name: str, *, shared: bool) -> str
     return f"{name[: NAME_LIMIT - _DIGEST_LENGTH - 1]}_{digest}"
 
 
+def _is_deeper(value: object, limit: int) -> bool:
+    """True when mappings and lists are nested more than `limit` levels deep; looked at level by level."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for item in level
+            if isinstance(item, Mapping | list)
+            for child in (item.values() if isinstance(item, Mapping) else item)
+        ]
+    return any(isinstance(item, Mapping | list) for item in level)
+
+
 def _parameters(reference: McpToolReference, path: str) -> Mapping[str, Any]:
     # Imported on use: the schema library is needed only where tools bring schemas.
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
@@ -119,6 +134,8 @@ def _parameters(reference: McpToolReference, path: str) -> Mapping[str, Any]:
     if not isinstance(reference.input_schema, Mapping):
         raise SpecRejected(path, "an input schema is a mapping with type: object.")
     schema = {"type": "object", **reference.input_schema}
+    if _is_deeper(schema, DEPTH_LIMIT):
+        raise SpecRejected(path, f"it is nested deeper than {DEPTH_LIMIT} levels; flatten it.")
     if schema["type"] != "object":
         raise SpecRejected(path, "a tool's input is an object; set type: object.")
     try:
