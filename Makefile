@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SOURCES := operator tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e check generate lock format
+.PHONY: help setup demo test e2e contract check generate lock format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once
 	@$(BIN)/python tests/e2e/controlplane fetch --controllers
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --numprocesses=2 --dist=loadfile \
 		tests/e2e tests/scenarios tests/contract/kubernetes tests/contract/kubectl
+
+contract: $(READY) ## The table: what the embedded Kubernetes API and a real one answer
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/table.py
 
 check: $(READY) ## Format, lint, types, import borders, generated files
 	@$(BIN)/ruff format --check --quiet $(SOURCES)

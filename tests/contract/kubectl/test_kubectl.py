@@ -101,7 +101,7 @@ def test_get_prints_yaml(kubectl: Kubectl, home: Home, resource: str) -> None:
 def test_get_watches(kubectl: Kubectl, target: Target, home: Home, resource: str) -> None:
     """-w prints a line for each change."""
     home.create("x")
-    result = kubectl("get", resource, "-w", "--request-timeout=2s", "--output-watch-events")
+    result = kubectl("get", resource, "-w", "--request-timeout=1s", "--output-watch-events")
     assert result.stdout.splitlines()[1].split()[:2] == ["ADDED", "x"]
 
 

@@ -132,6 +132,14 @@ def test_a_config_map_takes_a_strategic_patch(target: Target, home: Home) -> Non
     target.patch(f"{path}/c", {"metadata": {"finalizers": None}})
 
 
+def test_unknown_fields_of_built_in_kinds_are_refused_when_asked(target: Target, home: Home) -> None:
+    """fieldValidation=Strict holds for every kind."""
+    path = f"/api/v1/namespaces/{home.namespace}/configmaps"
+    answer = target.post(path, {"metadata": {"name": "c"}, "dta": {}}, fieldValidation="Strict")
+    assert answer.status == 400
+    assert 'unknown field "dta"' in answer.message
+
+
 def test_a_caller_may_ask_what_it_may_do(target: Target) -> None:
     """kubectl auth can-i."""
     body = {

@@ -1,10 +1,19 @@
 """Custom resource definitions: from creation to withdrawal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.contract.conftest import CRDS, Answer, Target, definition, unique_group
+from tests.contract.conftest import (
+    CRDS,
+    Answer,
+    Kind,
+    Target,
+    create_definition,
+    definition,
+    served,
+    unique_group,
+)
 
 Define = Callable[..., Answer]
 Json = dict[str, Any]
@@ -15,82 +24,98 @@ OPEN: Json = {
 }
 
 
-def test_a_definition_is_established(target: Target, define: Define) -> None:
+STATUS: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+@pytest.fixture(scope="module")
+def prepared(target: Target) -> Iterator[dict[str, Json]]:
+    """A definition for each test: a real API server takes two seconds before it serves one."""
+    plain = {**OPEN, "properties": {**OPEN["properties"], "status": STATUS}}
+    names = ("established", "cluster", "changed", "doomed")
+    made = {name: definition(unique_group(), OPEN, scope="Cluster") for name in names}
+    made["plain"] = definition(unique_group(), plain, scope="Cluster")
+    made["twins"] = definition(unique_group(), OPEN, scope="Cluster")
+    versions = made["twins"]["spec"]["versions"]
+    versions.append({**versions[0], "name": "v2", "storage": False})
+    for crd in made.values():
+        assert create_definition(target, crd, wait=False).status == 201
+    for crd in made.values():
+        served(target, crd)
+    yield made
+    for crd in made.values():
+        target.delete(_path(crd))
+
+
+def _path(crd: Json) -> str:
+    return f"{CRDS}/{crd['metadata']['name']}"
+
+
+def _kind(target: Target, crd: Json) -> Kind:
+    return Kind(target, crd["spec"]["group"], "widgets", "Widget")
+
+
+def test_a_definition_is_established(target: Target, prepared: dict[str, Json]) -> None:
     """kubectl wait --for=condition=Established."""
-    group = unique_group()
-    define(definition(group, OPEN))
-    status = target.get(f"{CRDS}/widgets.{group}").body["status"]
+    status = target.get(_path(prepared["established"])).body["status"]
     conditions = {item["type"]: item["status"] for item in status["conditions"]}
     assert conditions["NamesAccepted"] == conditions["Established"] == "True"
     assert status["acceptedNames"]["listKind"] == "WidgetList"
     assert status["storedVersions"] == ["v1"]
 
 
-def test_a_cluster_kind_has_no_namespace(target: Target, define: Define) -> None:
+def test_a_cluster_kind_has_no_namespace(target: Target, prepared: dict[str, Json]) -> None:
     """scope: Cluster."""
-    group = unique_group()
-    define(definition(group, OPEN, scope="Cluster"))
-    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "x"}}
-    answer = target.post(f"/apis/{group}/v1/widgets", body)
+    kind = _kind(target, prepared["cluster"])
+    answer = target.post(kind.path(), kind.make("x"))
     assert answer.status == 201
     assert "namespace" not in answer.body["metadata"]
-    assert target.post(f"/apis/{group}/v1/namespaces/default/widgets", body).status == 404
+    assert target.post(kind.path("default"), kind.make("x")).status == 404
 
 
-def test_without_a_status_subresource_status_is_plain(target: Target, define: Define) -> None:
+def test_without_a_status_subresource_status_is_plain(target: Target, prepared: dict[str, Json]) -> None:
     """The main path writes it, and the subresource is not there."""
-    group = unique_group()
-    schema = {**OPEN, "properties": {**OPEN["properties"], "status": {"type": "object", "properties": {}}}}
-    schema["properties"]["status"]["x-kubernetes-preserve-unknown-fields"] = True
-    define(definition(group, schema, scope="Cluster"))
-    path = f"/apis/{group}/v1/widgets"
-    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "x"}, "status": {"a": 1}}
-    assert target.post(path, body).body["status"] == {"a": 1}
-    assert target.patch(f"{path}/x/status", {"status": {"a": 2}}).status == 404
+    kind = _kind(target, prepared["plain"])
+    item = target.post(kind.path(), {**kind.make("x"), "status": {"a": 1}}).body
+    assert item["status"] == {"a": 1}
+    assert target.patch(kind.path(name="x", subresource="status"), {"status": {"a": 2}}).status == 404
 
 
-def test_a_changed_schema_holds_at_once(target: Target, define: Define) -> None:
-    """New fields are kept as soon as the definition knows them."""
-    group = unique_group()
-    crd = definition(group, OPEN, scope="Cluster")
-    define(crd)
-    version = crd["spec"]["versions"][0]
-    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["b"] = {"type": "string"}
-    assert target.patch(f"{CRDS}/widgets.{group}", {"spec": {"versions": [version]}}).status == 200
-    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "x"}, "spec": {"b": "c"}}
+def test_a_changed_schema_holds_soon(target: Target, prepared: dict[str, Json]) -> None:
+    """New fields are kept as soon as the server has seen the definition."""
+    crd = prepared["changed"]
+    kind = _kind(target, crd)
+    wider = {**OPEN["properties"]["spec"]["properties"], "b": {"type": "string"}}
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": wider}}}
+    version = {**crd["spec"]["versions"][0], "schema": {"openAPIV3Schema": schema}}
+    assert target.patch(_path(crd), {"spec": {"versions": [version]}}).status == 200
 
     def keeps() -> bool:
-        return "b" in target.post(f"/apis/{group}/v1/widgets", body, dryRun="All").body.get("spec", {})
+        return "b" in target.post(kind.path(), kind.make("x", b="c"), dryRun="All").body.get("spec", {})
 
     target.eventually(keeps, "the new field is kept")
 
 
-def test_two_versions_show_the_same_objects(target: Target, define: Define) -> None:
+def test_two_versions_show_the_same_objects(target: Target, prepared: dict[str, Json]) -> None:
     """Conversion None changes the apiVersion alone."""
-    group = unique_group()
-    crd = definition(group, OPEN, scope="Cluster")
-    crd["spec"]["versions"].append({**crd["spec"]["versions"][0], "name": "v2", "storage": False})
-    define(crd)
-    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "x"}, "spec": {"a": "b"}}
-    target.post(f"/apis/{group}/v1/widgets", body)
-    item = target.get(f"/apis/{group}/v2/widgets/x").body
-    assert (item["apiVersion"], item["spec"]) == (f"{group}/v2", {"a": "b"})
+    kind = _kind(target, prepared["twins"])
+    target.post(kind.path(), kind.make("x", a="b"))
+    item = target.get(f"/apis/{kind.group}/v2/widgets/x").body
+    assert (item["apiVersion"], item["spec"]) == (f"{kind.group}/v2", {"a": "b"})
 
 
-def test_a_deleted_definition_takes_its_objects_along(target: Target, define: Define) -> None:
+def test_a_deleted_definition_takes_its_objects_along(target: Target, prepared: dict[str, Json]) -> None:
     """And the kind is no longer served."""
-    group = unique_group()
-    define(definition(group, OPEN, scope="Cluster"))
-    path = f"/apis/{group}/v1/widgets"
-    body = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "x", "finalizers": ["a.b/c"]}}
-    target.post(path, body)
-    target.delete(f"{CRDS}/widgets.{group}")
+    crd = prepared["doomed"]
+    kind = _kind(target, crd)
+    one = kind.path(name="x")
+    target.post(kind.path(), kind.make("x", {"finalizers": ["a.b/c"]}))
+    target.delete(_path(crd))
     target.eventually(
-        lambda: "deletionTimestamp" in target.get(f"{path}/x").body.get("metadata", {}), "objects are deleted"
+        lambda: "deletionTimestamp" in target.get(one).body.get("metadata", {}), "objects are deleted"
     )
-    target.patch(f"{path}/x", {"metadata": {"finalizers": None}})
-    target.eventually(lambda: target.get(f"{CRDS}/widgets.{group}").status == 404, "the definition is gone")
-    target.eventually(lambda: target.get(path).status == 404, "the kind is gone")
+    target.patch(one, {"metadata": {"finalizers": None}})
+    target.eventually(lambda: target.get(_path(crd)).status == 404, "the definition is gone")
+    target.eventually(lambda: target.get(kind.path()).status == 404, "the kind is gone")
 
 
 def _broken(**change: Any) -> Callable[[Json], None]:
@@ -113,7 +138,7 @@ def _set_schema(schema: Json) -> Callable[[Json], None]:
     ("change", "text"),
     [
         (lambda crd: crd["metadata"].update(name="others.example.com"), "metadata.name"),
-        (lambda crd: crd["spec"]["versions"][0].pop("schema"), "schemas are required"),
+        (lambda crd: crd["spec"]["versions"][0].pop("schema"), "schema.openAPIV3Schema: Required value"),
         (_broken(scope="Galaxy"), "spec.scope"),
         (_broken(versions=[]), "spec.versions"),
         (lambda crd: crd["spec"]["versions"][0].update(storage=False), "exactly one version"),

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.contract.conftest import Home, Target, unique
+from tests.contract.conftest import Home, Target
+from tests.contract.kubernetes.conftest import Leaving
 
 FINALIZER = "example.com/hold"
 
@@ -75,11 +76,23 @@ def test_a_second_deletion_keeps_the_first_time(target: Target, home: Home) -> N
     _release(target, home)
 
 
+def test_a_dying_object_keeps_its_name(target: Target, home: Home) -> None:
+    """Who creates it again is told to wait."""
+    _held(home)
+    target.delete(home.one("x"))
+    answer = target.post(home.all, home.widgets.make("x"))
+    assert (answer.status, answer.reason) == (409, "AlreadyExists")
+    assert answer.message.startswith("object is being deleted: ")
+    _release(target, home)
+
+
 def test_the_uid_is_a_precondition(target: Target, home: Home) -> None:
     """Deletes this incarnation or nothing."""
     item = home.create("x")
     answer = target.delete(home.one("x"), {"preconditions": {"uid": "another"}})
     assert (answer.status, answer.reason) == (409, "Conflict")
+    mismatch = f"(another) does not match the UID in record ({item['metadata']['uid']})"
+    assert f"the UID in the precondition {mismatch}" in answer.message
     assert target.delete(home.one("x"), {"preconditions": {"uid": item["metadata"]["uid"]}}).status == 200
 
 
@@ -106,59 +119,61 @@ def test_a_collection_is_deleted_by_selector(target: Target, home: Home) -> None
     assert [item["metadata"]["name"] for item in target.get(home.all).body["items"]] == ["b"]
 
 
-def _owned(home: Home, owner: dict[str, Any], name: str) -> dict[str, Any]:
-    reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"]}
-    reference |= {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
-    return home.create(name, {"ownerReferences": [reference]})
+# Config maps: a garbage collector learns of a new kind only half a minute later.
+def _config_maps(home: Home) -> str:
+    return f"/api/v1/namespaces/{home.namespace}/configmaps"
+
+
+def _owner(target: Target, home: Home) -> dict[str, Any]:
+    answer = target.post(_config_maps(home), {"metadata": {"name": "owner"}})
+    about = {"apiVersion": "v1", "kind": "ConfigMap", "blockOwnerDeletion": True}
+    return {**about, "name": "owner", "uid": answer.body["metadata"]["uid"]}
+
+
+def _owned(target: Target, home: Home, owner: dict[str, Any], **metadata: Any) -> str:
+    body = {"metadata": {"name": "owned", "ownerReferences": [owner], **metadata}}
+    assert target.post(_config_maps(home), body).status == 201
+    return f"{_config_maps(home)}/owned"
 
 
 def test_what_is_owned_goes_with_its_owner(target: Target, home: Home) -> None:
     """Background collection, the default."""
-    _owned(home, home.create("owner"), "owned")
-    target.delete(home.one("owner"))
-    target.eventually(lambda: target.get(home.one("owned")).status == 404, "the dependent is collected")
+    owned = _owned(target, home, _owner(target, home))
+    target.delete(f"{_config_maps(home)}/owner")
+    target.eventually(lambda: target.get(owned).status == 404, "the dependent is collected")
+
+
+def test_an_owner_that_never_was_takes_its_own_along(target: Target, home: Home) -> None:
+    """A uid that nobody has is an owner that is gone."""
+    owned = _owned(target, home, {**_owner(target, home), "uid": "00000000-0000-0000-0000-000000000000"})
+    target.eventually(lambda: target.get(owned).status == 404, "the dependent is collected")
 
 
 def test_orphans_stay(target: Target, home: Home) -> None:
     """propagationPolicy Orphan takes the reference away instead."""
-    _owned(home, home.create("owner"), "owned")
-    target.delete(home.one("owner"), {"propagationPolicy": "Orphan"})
-    target.eventually(lambda: target.get(home.one("owner")).status == 404, "the owner is gone")
-    assert "ownerReferences" not in target.get(home.one("owned")).body["metadata"]
+    owned = _owned(target, home, _owner(target, home))
+    owner = f"{_config_maps(home)}/owner"
+    target.delete(owner, {"propagationPolicy": "Orphan"})
+    target.eventually(lambda: target.get(owner).status == 404, "the owner is gone")
+    assert "ownerReferences" not in target.get(owned).body["metadata"]
 
 
 def test_foreground_waits_for_what_is_owned(target: Target, home: Home) -> None:
     """The owner stays while a dependent that blocks it does."""
-    owner = home.create("owner")
-    reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "blockOwnerDeletion": True}
-    reference |= {"name": "owner", "uid": owner["metadata"]["uid"]}
-    home.create("owned", {"ownerReferences": [reference], "finalizers": [FINALIZER]})
-    target.delete(home.one("owner"), {"propagationPolicy": "Foreground"})
-    dying = target.get(home.one("owner")).body["metadata"]
-    assert dying["finalizers"] == ["foregroundDeletion"]
+    owned = _owned(target, home, _owner(target, home), finalizers=[FINALIZER])
+    owner = f"{_config_maps(home)}/owner"
+    target.delete(owner, {"propagationPolicy": "Foreground"})
+    assert target.get(owner).body["metadata"]["finalizers"] == ["foregroundDeletion"]
     target.eventually(
-        lambda: "deletionTimestamp" in target.get(home.one("owned")).body["metadata"],
-        "the dependent is deleted",
+        lambda: "deletionTimestamp" in target.get(owned).body["metadata"], "the dependent is deleted"
     )
-    _release(target, home, "owned")
-    target.eventually(lambda: target.get(home.one("owner")).status == 404, "the owner follows")
+    target.patch(owned, {"metadata": {"finalizers": None}})
+    target.eventually(lambda: target.get(owner).status == 404, "the owner follows")
 
 
-def test_a_namespace_takes_its_content_along(target: Target, home: Home) -> None:
+def test_a_namespace_takes_its_content_along(target: Target, leaving: Leaving) -> None:
     """Finalizers hold the content, and the content holds the namespace."""
-    name = unique("doomed")
-    path = f"/api/v1/namespaces/{name}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    target.post("/api/v1/namespaces", body)
-    doomed = Home(home.widgets, name)
-    _held(doomed)
-    target.delete(path)
-    target.eventually(
-        lambda: "deletionTimestamp" in target.get(doomed.one("x")).body["metadata"], "the content is deleted"
-    )
-    assert target.get(path).body["status"]["phase"] == "Terminating"
-    refused = target.post(doomed.all, home.widgets.make("late"))
-    assert (refused.status, refused.reason) == (403, "Forbidden")
-    assert "because it is being terminated" in refused.message
-    _release(target, doomed)
-    target.eventually(lambda: target.get(path).status == 404, "the namespace is gone")
+    assert leaving.phase == "Terminating"
+    assert (leaving.refused.status, leaving.refused.reason) == (403, "Forbidden")
+    assert "because it is being terminated" in leaving.refused.message
+    target.eventually(lambda: target.get(leaving.path).status == 404, "the namespace is gone")

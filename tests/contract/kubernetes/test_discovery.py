@@ -18,6 +18,11 @@ def test_version(target: Target) -> None:
     assert int(body["minor"].rstrip("+")) >= 30
 
 
+def test_the_version_is_the_one_that_is_tested(target: Target) -> None:
+    """The embedded API says the minor of the real server that it is held to; kubectl looks for skew."""
+    assert target.get("/version").body["gitVersion"].startswith("v1.37.")
+
+
 def test_groups_one_by_one(target: Target, widgets: Kind) -> None:
     """The older discovery; kopf and the Python client use it."""
     groups = {group["name"]: group for group in target.get("/apis").body["groups"]}

@@ -93,6 +93,16 @@ def test_pages_are_of_one_moment(target: Target, home: Home) -> None:
     assert _names(rest) == ["c", "d"]
 
 
+def test_an_exact_version_shows_the_past(target: Target, home: Home) -> None:
+    """resourceVersionMatch=Exact, the paging of clients that read more than once."""
+    home.create("a")
+    version = target.get(home.all).body["metadata"]["resourceVersion"]
+    home.create("b")
+    past = target.get(home.all, resourceVersion=version, resourceVersionMatch="Exact")
+    assert _names(past) == ["a"]
+    assert past.body["metadata"]["resourceVersion"] == version
+
+
 def test_a_bad_continue_token_is_refused(target: Target, home: Home) -> None:
     """400 for a token that is none."""
     assert target.get(home.all, limit="1", **{"continue": "nonsense"}).status == 400

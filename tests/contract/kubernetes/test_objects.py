@@ -95,9 +95,11 @@ def test_the_namespace_must_match(target: Target, home: Home) -> None:
 
 
 def test_the_kind_must_match(target: Target, home: Home) -> None:
-    """A body of another kind is a bad request."""
+    """A body of another kind is invalid, one of another version a bad request."""
     answer = target.post(home.all, {**home.widgets.make("x"), "kind": "Gadget"})
-    assert answer.status == 400
+    assert answer.status == 422
+    assert answer.message.endswith('kind: Invalid value: "Gadget": must be Widget')
+    assert target.post(home.all, {**home.widgets.make("x"), "apiVersion": "a.b/v1"}).status == 400
 
 
 def test_a_custom_object_names_its_kind(target: Target, home: Home) -> None:
@@ -116,6 +118,16 @@ def test_unreadable_metadata_is_a_bad_request(target: Target, home: Home, metada
     """Metadata has the same types for every kind."""
     answer = target.post(home.all, {**home.widgets.make("x"), "metadata": metadata})
     assert (answer.status, answer.reason) == (400, "BadRequest")
+    assert "cannot be handled as a Widget: json: cannot unmarshal" in answer.message
+
+
+def test_a_version_is_not_for_a_new_object(target: Target, home: Home) -> None:
+    """The store refuses it."""
+    answer = target.post(home.all, home.widgets.make("x", {"resourceVersion": "5"}))
+    assert (answer.status, answer.message) == (
+        500,
+        "resourceVersion should not be set on objects to be created",
+    )
 
 
 def test_an_unreadable_body_is_a_bad_request(target: Target, home: Home) -> None:
@@ -124,9 +136,11 @@ def test_an_unreadable_body_is_a_bad_request(target: Target, home: Home) -> None
 
 
 def test_a_collection_cannot_be_put(target: Target, home: Home) -> None:
-    """405 for a verb that a path does not have."""
-    answer = target.put(home.all, home.widgets.make("x"))
+    """405 for a verb that a path does not have; for custom objects the name is missed first."""
+    answer = target.put("/api/v1/namespaces/default/configmaps", {})
     assert (answer.status, answer.reason) == (405, "MethodNotAllowed")
+    answer = target.put(home.all, home.widgets.make("x"))
+    assert (answer.status, answer.message) == (400, "name must be provided")
 
 
 def test_a_dry_run_creates_nothing(target: Target, home: Home) -> None:

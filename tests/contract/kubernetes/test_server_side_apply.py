@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.contract.conftest import APPLY, Answer, Home, Target
 
 Json = dict[str, Any]
@@ -43,10 +44,21 @@ def test_apply_needs_a_manager(target: Target, home: Home) -> None:
 def test_apply_reads_yaml(target: Target, home: Home) -> None:
     """The media type says so."""
     text = (
-        f"apiVersion: {home.widgets.api_version}\nkind: Widget\nmetadata: {{name: x}}\nspec: {{purpose: y}}\n"
+        f"apiVersion: {home.widgets.api_version}\nkind: Widget\nmetadata: {{name: x}}\nspec: {{purpose: a}}\n"
     )
     answer = target.patch(home.one("x"), text.encode(), APPLY, fieldManager="a")
-    assert answer.body["spec"]["purpose"] == "y"
+    assert answer.body["spec"]["purpose"] == "a"
+
+
+def test_a_bare_y_is_a_boolean(target: Target, home: Home) -> None:
+    """YAML as Kubernetes reads it, and a value that does not fit the schema's type."""
+    head = f"apiVersion: {home.widgets.api_version}\nkind: Widget\nmetadata: {{name: x}}\n"
+    text = f"{head}spec: {{purpose: a, enabled: y}}\n"
+    assert target.patch(home.one("x"), text.encode(), APPLY, fieldManager="a").body["spec"]["enabled"] is True
+    text = f"{head}spec: {{purpose: y}}\n"
+    answer = target.patch(home.one("x"), text.encode(), APPLY, fieldManager="a")
+    assert answer.status == 500
+    assert ".spec.purpose: expected string, got &value.valueUnstructured{Value:true}" in answer.message
 
 
 def test_two_managers_share_an_object(target: Target, home: Home) -> None:
@@ -112,6 +124,50 @@ def test_an_ordinary_write_takes_fields(target: Target, home: Home) -> None:
     item = target.patch(home.one("x"), {"spec": {"size": 4}}, fieldManager="hand").body
     assert "f:size" not in _managers(item)["a", "Apply"]["fieldsV1"]["f:spec"]
     assert _managers(item)["hand", "Update"]["fieldsV1"]["f:spec"] == {"f:size": {}}
+
+
+def test_what_is_no_longer_mentioned_goes_as_a_whole(target: Target, home: Home) -> None:
+    """With the spec goes what was filled in below it."""
+    _apply(target, home, "a", {"purpose": "one", "size": 3})
+    body = {"apiVersion": home.widgets.api_version, "kind": "Widget", "metadata": {"name": "x"}}
+    answer = target.patch(home.one("x"), body, APPLY, fieldManager="a")
+    assert answer.status == 422
+    assert "spec: Required value" in answer.message
+
+
+def test_a_dry_run_applies_nothing(target: Target, home: Home) -> None:
+    """kubectl diff --server-side."""
+    assert _apply(target, home, "a", {"purpose": "one"}, dryRun="All").status == 201
+    assert target.get(home.one("x")).status == 404
+    _apply(target, home, "a", {"purpose": "one"})
+    assert _apply(target, home, "a", {"purpose": "two"}, dryRun="All").body["spec"]["purpose"] == "two"
+    assert target.get(home.one("x")).body["spec"]["purpose"] == "one"
+
+
+def test_owners_are_not_applied(target: Target, home: Home) -> None:
+    """managedFields are the server's."""
+    body = home.widgets.make("x", {"managedFields": [{"manager": "a"}]})
+    answer = target.patch(home.one("x"), body, APPLY, fieldManager="a")
+    assert (answer.status, answer.message) == (400, "metadata.managedFields must be nil")
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"nothing": 1}, ".spec.nothing: field not declared in schema"),
+        ({"parts": [{"name": "a"}, {"name": "a"}]}, '.spec.parts: duplicate entries for key [name="a"]'),
+        (
+            {"parts": [{"count": 1}]},
+            "element 0: associative list with keys has an element that omits all key",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_schema_has_no_owner(target: Target, home: Home, spec: Json, text: str) -> None:
+    """A 500 before any validation: the fields cannot be told apart."""
+    answer = _apply(target, home, "a", {"purpose": "one", **spec})
+    assert answer.status == 500
+    assert "failed to create typed patch object (/x; " in answer.message
+    assert text in answer.message
 
 
 def test_map_lists_merge_by_key(target: Target, home: Home) -> None:

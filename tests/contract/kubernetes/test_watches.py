@@ -77,12 +77,6 @@ def test_a_watch_can_follow_one_name(target: Target, home: Home) -> None:
     assert _seen(events) == [("ADDED", "b")]
 
 
-def test_a_watch_ends_after_its_time(target: Target, home: Home) -> None:
-    """timeoutSeconds ends the stream without an error."""
-    events = target.watch(home.all, lambda _: False, resourceVersion=_now(target, home), timeoutSeconds="1")
-    assert [event for event in events if event["type"] != "BOOKMARK"] == []
-
-
 def test_a_watch_list_marks_the_end_of_what_was_there(target: Target, home: Home) -> None:
     """kubectl wait and newer informers start this way."""
     home.create("a")
@@ -98,6 +92,24 @@ def test_a_watch_list_marks_the_end_of_what_was_there(target: Target, home: Home
     assert events[1]["object"]["kind"] == "Widget"
 
 
+def test_a_watch_ends_after_its_time_with_a_bookmark(target: Target, home: Home) -> None:
+    """timeoutSeconds ends the stream; before that the watcher learns how far it has come."""
+    version = int(home.create("a")["metadata"]["resourceVersion"])
+    events = target.watch(
+        home.all, lambda _: False, resourceVersion="0", allowWatchBookmarks="true", timeoutSeconds="3"
+    )
+    assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
+    assert int(events[1]["object"]["metadata"]["resourceVersion"]) >= version
+
+
+def test_a_version_before_time_is_gone(target: Target, home: Home) -> None:
+    """410 as an event: the client lists again."""
+    events = target.watch(home.all, bool, resourceVersion="1")
+    assert events[0]["type"] == "ERROR"
+    assert (events[0]["object"]["code"], events[0]["object"]["reason"]) == (410, "Expired")
+    assert "too old resource version: 1 (" in events[0]["object"]["message"]
+
+
 def test_a_watch_list_needs_its_match(target: Target, home: Home) -> None:
     """sendInitialEvents without resourceVersionMatch."""
     answer = target.get(home.all, watch="true", sendInitialEvents="true", timeoutSeconds="1")
@@ -107,17 +119,18 @@ def test_a_watch_list_needs_its_match(target: Target, home: Home) -> None:
 def test_a_watch_can_send_tables(target: Target, home: Home) -> None:
     """kubectl get -w."""
     home.create("a")
-    answer = target.get(home.all, accept=TABLE, watch="true", timeoutSeconds="1")
-    assert answer.status == 200
-    assert '"kind":"Table"' in str(answer.body.get("text") or answer.body).replace("'", '"').replace(
-        ": ", ":"
-    )
+    event = target.watch(home.all, bool, accept=TABLE)[0]
+    assert (event["type"], event["object"]["kind"]) == ("ADDED", "Table")
+    assert event["object"]["rows"][0]["cells"][0] == "a"
 
 
 @pytest.mark.parametrize("version", ["-1", "soon"])
 def test_a_bad_version_is_refused(target: Target, home: Home, version: str) -> None:
-    """A resourceVersion is a number."""
-    assert target.get(home.all, watch="true", resourceVersion=version, timeoutSeconds="1").status in {
-        400,
-        422,
-    }
+    """A resourceVersion is a number; where it is read first decides the status."""
+    syntax = (
+        f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+    )
+    watched = target.get(home.all, watch="true", resourceVersion=version, timeoutSeconds="1")
+    assert (watched.status, watched.message) == (500, syntax)
+    listed = target.get(home.all, resourceVersion=version)
+    assert (listed.status, listed.message) == (400, f"invalid resource version: {syntax}")

@@ -2,7 +2,7 @@
 
 A compiled schema is a tree shaped like the schema, holding only the nodes that have rules below them. The
 expressions see values as plain maps, so unknown fields are looked for by a check of our own at compile time.
-The real server also estimates what a rule may cost and refuses expensive ones; this one does not.
+What the rules may cost is checked in `budgets`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from itertools import pairwise
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
+from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
-from .errors import FieldError, duplicate, forbidden_field, invalid_value, required
+from .errors import OMITTED, FieldError, duplicate, forbidden_field, invalid_value, required
 from .structural import ABSENT, correlated, key_of, list_keys
+from .wording import check_words
 
 Schema = dict[str, Any]
 
@@ -80,7 +81,8 @@ class RuleTree:
 
 
 @functools.cache
-def _environment() -> cel.Env:
+def _environment(*, bindings: bool = False) -> cel.Env:
+    """What rules may use; `bindings` adds cel.bind, of which only our optional oldSelf is made."""
     dyn, text, flag, items = cel.Type.DYN, cel.Type.STRING, cel.Type.BOOL, cel.Type.LIST
     functions = [
         cel.FunctionDecl("isSorted", [cel.Overload("list_is_sorted", flag, [items], True, _is_sorted)]),
@@ -91,9 +93,7 @@ def _environment() -> cel.Env:
         cel.FunctionDecl("findAll", [cel.Overload("string_find_all", items, [text, text], True, _find_all)]),
     ]
     extensions = [
-        ext_bindings.ExtBindings(),
-        ext_encoders.ExtEncoders(),
-        ext_math.ExtMath(),
+        *([ext_bindings.ExtBindings()] if bindings else []),
         ext_optional.ExtOptional(),
         ext_strings.ExtStrings(),
     ]
@@ -184,33 +184,27 @@ def _compile_rule(
 ) -> Rule | None:
     source = str(raw.get("rule", ""))
     uses_old = bool(_OLD.search(_without_literals(source)))
-    if not source.strip():
-        errors.append(required(f"{path}.rule", "rule is not specified"))
+    if mistakes := list(check_words(raw, schema, path)):
+        errors += mistakes
         return None
     if uses_old and not correlatable:
         where = "oldSelf cannot be used on the uncorrelatable portion of the schema"
         errors.append(invalid_value(f"{path}.rule", source, where))
         return None
+    if "optionalOldSelf" in raw and not uses_old:
+        unused = "may not be set if oldSelf is not used in rule"
+        errors.append(invalid_value(f"{path}.optionalOldSelf", raw["optionalOldSelf"], unused))
     optional_old = bool(raw.get("optionalOldSelf")) and uses_old
     try:
         expression = _compile(source, optional_old=optional_old)
         _refuse_unknown_fields(source, schema, root=root, skip_old=optional_old)
     except (RuntimeError, ValueError) as error:
-        errors.append(invalid_value(f"{path}.rule", source, f"compilation failed: {error}"))
+        errors.append(invalid_value(f"{path}.rule", _as_sent(raw), f"compilation failed: {error}"))
         return None
     if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        errors.append(invalid_value(f"{path}.rule", source, "compilation failed: must evaluate to a bool"))
+        errors.append(invalid_value(f"{path}.rule", _as_sent(raw), "cel expression must evaluate to a bool"))
         return None
-    message_expression = None
-    if text := raw.get("messageExpression"):
-        try:
-            message_expression = _compile(text, optional_old=optional_old)
-        except (RuntimeError, ValueError) as error:
-            errors.append(
-                invalid_value(
-                    f"{path}.messageExpression", text, f"messageExpression compilation failed: {error}"
-                )
-            )
+    message_expression = _compile_message(raw, f"{path}.messageExpression", errors, optional_old=optional_old)
     return Rule(
         source=source,
         expression=expression,
@@ -223,8 +217,33 @@ def _compile_rule(
     )
 
 
+def _compile_message(
+    raw: dict[str, Any], path: str, errors: list[FieldError], *, optional_old: bool
+) -> cel.Expression | None:
+    source = raw.get("messageExpression")
+    if not source:
+        return None
+    try:
+        expression = _compile(source, optional_old=optional_old)
+    except (RuntimeError, ValueError) as error:
+        errors.append(invalid_value(path, _as_sent(raw), f"messageExpression compilation failed: {error}"))
+        return None
+    if expression.return_type() not in (cel.Type.STRING, cel.Type.DYN):
+        errors.append(invalid_value(path, _as_sent(raw), "messageExpression must evaluate to a string"))
+        return None
+    return expression
+
+
+def _as_sent(raw: dict[str, Any]) -> dict[str, Any]:
+    """A rule in the words in which the server repeats it."""
+    names = ("rule", "message", "messageExpression", "reason", "fieldPath", "optionalOldSelf")
+    texts = {"rule", "message", "messageExpression", "fieldPath"}
+    return {name[0].upper() + name[1:]: raw.get(name, "" if name in texts else None) for name in names}
+
+
 def _compile(source: str, *, optional_old: bool) -> cel.Expression:
-    return _environment().compile(_OPTIONAL_OLD % source if optional_old else source)
+    expression = _environment().compile(source)
+    return _environment(bindings=True).compile(_OPTIONAL_OLD % source) if optional_old else expression
 
 
 def _without_literals(source: str) -> str:
@@ -300,11 +319,12 @@ def _check_rule(rule: Rule, schema: Schema, value: Any, old: Any, path: str) -> 
     result = rule.expression.eval(data=data)
     where = (path or "<nil>") + rule.field_path
     kind = str(schema.get("type", "object"))
+    shown = OMITTED if kind in {"array", "object"} else value
     if result.type() == cel.Type.ERROR:
         text = f"{result.plain_value()} evaluating rule: {rule.message or rule.source}"
         yield invalid_value(where, kind, text)
     elif result.plain_value() is not True:
-        yield _broken(rule, where.removeprefix("<nil>.") or "<nil>", kind, _message(rule, data))
+        yield _broken(rule, where.removeprefix("<nil>.") or "<nil>", shown, _message(rule, data))
 
 
 def _message(rule: Rule, data: dict[str, Any]) -> str:
@@ -316,14 +336,14 @@ def _message(rule: Rule, data: dict[str, Any]) -> str:
     return rule.message or f"failed rule: {rule.source}"
 
 
-def _broken(rule: Rule, path: str, kind: str, message: str) -> FieldError:
+def _broken(rule: Rule, path: str, shown: Any, message: str) -> FieldError:
     if rule.reason == "FieldValueForbidden":
         return forbidden_field(path, message)
     if rule.reason == "FieldValueRequired":
         return required(path, message)
     if rule.reason == "FieldValueDuplicate":
-        return duplicate(path, kind)
-    return invalid_value(path, kind, message)
+        return duplicate(path, shown)
+    return invalid_value(path, shown, message)
 
 
 def to_cel(value: Any, schema: Schema) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .budgets import check_budgets
 from .cel import RuleTree, compile_rules
 from .errors import FieldError, duplicate, forbidden_field, invalid_value, not_supported, required
 from .resources import Column, Resource
@@ -25,17 +26,31 @@ _FORBIDDEN_KEYWORDS = (
     "$ref",
     "deprecated",
 )
+_CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
 _META: Json = {
     "apiVersion": {
         "type": "string",
-        "description": "APIVersion defines the versioned schema of this representation of an object.",
+        "description": (
+            "APIVersion defines the versioned schema of this representation of an object. Servers should "
+            "convert recognized schemas to the latest internal value, and may reject unrecognized values. "
+            f"More info: {_CONVENTIONS}#resources"
+        ),
     },
     "kind": {
         "type": "string",
-        "description": "Kind is a string value representing the REST resource this object represents.",
+        "description": (
+            "Kind is a string value representing the REST resource this object represents. Servers may infer "
+            "this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. "
+            f"More info: {_CONVENTIONS}#types-kinds"
+        ),
     },
-    "metadata": {"type": "object", "description": "Standard object's metadata."},
+    "metadata": {
+        "type": "object",
+        "description": f"Standard object's metadata. More info: {_CONVENTIONS}#metadata",
+    },
 }
+# In the order in which the server lists them for custom resources.
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 
 @dataclass(frozen=True)
@@ -142,6 +157,7 @@ def _resource(spec: Json, version: Json) -> Resource:
         namespaced=spec["scope"] == "Namespaced",
         has_status="status" in (version.get("subresources") or {}),
         custom=True,
+        verbs=_VERBS,
         columns=columns or (Column("Age", ".metadata.creationTimestamp", "date"),),
         schema=described,
     )
@@ -181,7 +197,7 @@ def _check_unchanged(spec: Json, old: Json) -> Iterator[FieldError]:
 
 def _check_versions(versions: list[Json]) -> Iterator[FieldError]:
     if not versions:
-        yield required("spec.versions", "must have exactly one version marked as storage version")
+        yield invalid_value("spec.versions", [], "must have exactly one version marked as storage version")
         return
     if sum(bool(version.get("storage")) for version in versions) != 1:
         names = [version.get("name") for version in versions]
@@ -204,10 +220,11 @@ def _schema_path(versions: list[Json], index: int) -> str:
 def _check_schema_of(version: Json, path: str, index: int) -> list[FieldError]:
     schema = _schema(version)
     if not schema:
-        return [required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")]
+        return [required(f"spec.versions[{index}].schema.openAPIV3Schema")]
     errors = list(_check_node(schema, path, root=True))
     if not errors:
-        errors += compile_rules(schema, path)[1]
+        tree, errors = compile_rules(schema, path)
+        errors += check_budgets(tree, path)
     for at, column in enumerate(version.get("additionalPrinterColumns") or []):
         here = f"spec.versions[{index}].additionalPrinterColumns[{at}]"
         errors += [

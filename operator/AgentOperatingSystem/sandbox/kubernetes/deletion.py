@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ApiError, conflict
+from .errors import FieldErrors, not_supported, precondition_failed
 from .kinds import NAMESPACES
 from .metadata import rfc3339
 from .resources import Catalogue, Resource
@@ -186,17 +186,18 @@ class Deletion:
 
 
 def _check_preconditions(resource: Resource, item: Json, options: DeleteOptions) -> None:
-    name, uid = item["metadata"]["name"], uid_of(item)
-    if options.uid and options.uid != uid:
-        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
-        raise conflict(resource, name, why)
     version = item["metadata"]["resourceVersion"]
-    if options.resource_version and options.resource_version != version:
-        why = (
-            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-            f"ResourceVersion in object meta: {version}"
-        )
-        raise conflict(resource, name, why)
+    for field, wanted, found, fate in (
+        ("UID", options.uid, uid_of(item), "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, version, "modified"),
+    ):
+        if wanted and wanted != found:
+            raise precondition_failed(
+                resource,
+                item["metadata"]["name"],
+                f"the {field} in the precondition ({wanted}) does not match the {field} in record ({found}). "
+                f"The object might have been {fate}",
+            )
 
 
 def _success(resource: Resource, item: Json) -> Json:
@@ -212,9 +213,9 @@ def parse_options(body: Json, query: dict[str, str]) -> DeleteOptions:
     if body.get("orphanDependents") or query.get("orphanDependents") == "true":
         policy = policy or "Orphan"
     if policy not in {"", "Background", "Foreground", "Orphan"}:
-        raise ApiError(
-            422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: {policy}'
-        )
+        known = ("Foreground", "Background", "Orphan", "nil")
+        error = not_supported("propagationPolicy", policy, known)
+        raise FieldErrors("meta.k8s.io", "DeleteOptions", "", [error])
     preconditions = body.get("preconditions") or {}
     return DeleteOptions(
         policy=policy or "Background",

@@ -10,11 +10,11 @@ Json = dict[str, Any]
 
 VERSION: Json = {
     "major": "1",
-    "minor": "33",
-    "gitVersion": "v1.33.0+aos-sandbox",
+    "minor": "37",
+    "gitVersion": "v1.37.0+aos-sandbox",
     "gitCommit": "",
     "gitTreeState": "clean",
-    "buildDate": "2025-04-23T00:00:00Z",
+    "buildDate": "2026-08-26T00:00:00Z",
     "goVersion": "",
     "compiler": "",
     "platform": "linux/amd64",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import yaml
 from aiohttp import web
 
 from . import discovery, openapi
@@ -23,6 +24,16 @@ _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 def json_response(body: Json) -> web.Response:
     """A JSON answer."""
     return web.Response(body=json.dumps(body).encode(), content_type="application/json")
+
+
+def as_yaml(response: web.Response) -> web.Response:
+    """The same answer in YAML, when it is one in JSON."""
+    if response.content_type != "application/json" or not isinstance(response.body, bytes):
+        return response
+    text = yaml.safe_dump(json.loads(response.body))
+    answer = web.Response(body=text.encode(), content_type="application/yaml", status=response.status)
+    answer.headers.update({name: value for name, value in response.headers.items() if name == "Warning"})
+    return answer
 
 
 class Documents:

@@ -56,7 +56,7 @@ class FieldError:
 def shown(value: Any) -> str:
     """A bad value the way the API server prints it after `Invalid value:`."""
     if value is None:
-        return '"null"'
+        return "null"
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, str):
@@ -146,9 +146,9 @@ def no_such_path() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
-def already_exists(resource: Resource, name: str) -> ApiError:
-    """409: the name is taken."""
-    message = f'{resource.qualified} "{name}" already exists'
+def already_exists(resource: Resource, name: str, *, dying: bool = False) -> ApiError:
+    """409: the name is taken; by an object that is being deleted when it is `dying`."""
+    message = f'{"object is being deleted: " if dying else ""}{resource.qualified} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, _about(resource, name))
 
 
@@ -156,6 +156,18 @@ def conflict(resource: Resource, name: str, why: str) -> ApiError:
     """409: the write was made against another state than the present one."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return ApiError(409, "Conflict", message, _about(resource, name))
+
+
+def precondition_failed(resource: Resource, name: str, why: str) -> ApiError:
+    """409: a deletion meant another incarnation or state; here the server names the kind."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = {**_about(resource, name), "kind": resource.kind}
+    return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {kind} "{name}": {why}', details)
+
+
+def too_large(limit: int) -> ApiError:
+    """413: the body is larger than a request may be."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
 def stale(resource: Resource, name: str) -> ApiError:
@@ -177,14 +189,21 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def name_missing() -> ApiError:
+    """400: the verb needs an object's name, and the path is that of a collection."""
+    return bad_request("name must be provided")
+
+
 def gone(message: str) -> ApiError:
     """410: the asked-for resourceVersion has left the watch log."""
     return ApiError(410, "Expired", message)
 
 
-def method_not_allowed() -> ApiError:
-    """405: the resource is there, the verb is not."""
+def method_not_allowed(verb: str = "", qualified: str = "") -> ApiError:
+    """405: the resource is there, the verb is not; named, when it is the verb of a custom subresource."""
     message = "the server does not allow this method on the requested resource"
+    if verb:
+        message = f'{verb} is not supported on resources of kind "{qualified}"'
     return ApiError(405, "MethodNotAllowed", message)
 
 

@@ -107,11 +107,9 @@ def check(item: Json, resource: Resource) -> list[FieldError]:
         errors += _check_qualified("metadata.finalizers", finalizer)
     for index, owner in enumerate(metadata.get("ownerReferences") or []):
         path = f"metadata.ownerReferences[{index}]"
-        texts = {"apiVersion": "version must not be empty", "kind": "must not be empty"}
-        texts |= {"name": "must not be empty", "uid": "must not be empty"}
         errors += [
-            invalid_value(f"{path}.{field}", owner.get(field, ""), text)
-            for field, text in texts.items()
+            required(f"{path}.{field}", "must not be empty")
+            for field in ("apiVersion", "kind", "name", "uid")
             if not owner.get(field)
         ]
     return errors
@@ -128,7 +126,7 @@ def _check_name(name: str, resource: Resource) -> Iterator[FieldError]:
 
 def _check_texts(metadata: Json) -> Iterator[FieldError]:
     for key, value in (metadata.get("labels") or {}).items():
-        yield from _check_qualified("metadata.labels", key)
+        yield from _check_label_key(key)
         if not isinstance(value, str) or len(value) > 63:
             yield invalid_value("metadata.labels", value, "must be no more than 63 characters")
         elif value and not _QUALIFIED.fullmatch(value):
@@ -141,6 +139,15 @@ def _check_texts(metadata: Json) -> Iterator[FieldError]:
         > ANNOTATION_LIMIT
     ):
         yield too_long("metadata.annotations", ANNOTATION_LIMIT)
+
+
+def _check_label_key(key: str) -> Iterator[FieldError]:
+    if key.count("/") > 1:
+        form = _QUALIFIED_TEXT.replace("name part must", "a valid label key must", 1)
+        prefix = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        yield invalid_value("metadata.labels", key, form + prefix)
+    else:
+        yield from _check_qualified("metadata.labels", key)
 
 
 def _check_qualified(path: str, key: str) -> Iterator[FieldError]:

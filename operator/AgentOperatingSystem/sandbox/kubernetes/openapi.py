@@ -12,7 +12,8 @@ from .resources import Catalogue, Resource
 
 Json = dict[str, Any]
 
-_META_NAME = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_META_PACKAGE = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_META_NAME = f"{_META_PACKAGE}ObjectMeta"
 _META: Json = {
     "type": "object",
     "description": "ObjectMeta is metadata that all persisted resources must have.",
@@ -42,15 +43,38 @@ _META: Json = {
         },
         "ownerReferences": {
             "type": "array",
-            "items": {"type": "object"},
+            "items": "OwnerReference",
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["uid"],
             "x-kubernetes-patch-merge-key": "uid",
             "x-kubernetes-patch-strategy": "merge",
         },
-        "managedFields": {"type": "array", "items": {"type": "object"}, "x-kubernetes-list-type": "atomic"},
+        "managedFields": {"type": "array", "items": "ManagedFieldsEntry", "x-kubernetes-list-type": "atomic"},
+        "selfLink": {"type": "string"},
     },
 }
+_OWNER: Json = {
+    "type": "object",
+    "description": "OwnerReference contains enough information to let you identify an owning object.",
+    "required": ["apiVersion", "kind", "name", "uid"],
+    "properties": {
+        **{name: {"type": "string", "default": ""} for name in ("apiVersion", "kind", "name", "uid")},
+        **{name: {"type": "boolean"} for name in ("blockOwnerDeletion", "controller")},
+    },
+}
+_MANAGED: Json = {
+    "type": "object",
+    "description": "ManagedFieldsEntry tells which fields of the object a manager owns.",
+    "properties": {
+        **{
+            name: {"type": "string"}
+            for name in ("apiVersion", "fieldsType", "manager", "operation", "subresource")
+        },
+        "fieldsV1": {"type": "object"},
+        "time": {"type": "string", "format": "date-time"},
+    },
+}
+_FIELDS: Json = {"type": "object", "description": "FieldsV1 stores a set of fields as a tree."}
 _QUERY = ("dryRun", "fieldManager", "fieldValidation", "force")
 _PATCH_TYPES = (
     "application/apply-patch+yaml",
@@ -74,7 +98,7 @@ def index(catalogue: Catalogue) -> Json:
 
 def document(catalogue: Catalogue, group: str, version: str) -> Json:
     """`/openapi/v3/apis/{group}/{version}`: the schemas and paths of one group and version."""
-    schemas: Json = {_META_NAME: _META}
+    schemas = _meta_schemas("#/components/schemas/")
     paths: Json = {}
     for resource in catalogue.of(group, version):
         schemas[schema_name(resource)] = _described(resource, "#/components/schemas/")
@@ -90,7 +114,7 @@ def document(catalogue: Catalogue, group: str, version: str) -> Json:
 
 def swagger(catalogue: Catalogue) -> Json:
     """`/openapi/v2`: the same for older readers."""
-    definitions: Json = {_META_NAME: _META}
+    definitions = _meta_schemas("#/definitions/")
     for resource in catalogue:
         definitions[schema_name(resource)] = _described(resource, "#/definitions/")
     return {
@@ -98,6 +122,27 @@ def swagger(catalogue: Catalogue) -> Json:
         "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]},
         "paths": {},
         "definitions": definitions,
+    }
+
+
+def _meta_schemas(prefix: str) -> Json:
+    """ObjectMeta and what it refers to, with references that fit the document."""
+    reference = f"{prefix}{_META_PACKAGE}"
+    meta = {
+        name: {**field, "items": {"$ref": reference + field["items"]}}
+        if isinstance(field.get("items"), str)
+        else field
+        for name, field in _META["properties"].items()
+    }
+    fields = {"allOf": [{"$ref": f"{reference}FieldsV1"}]}
+    return {
+        _META_NAME: {**_META, "properties": meta},
+        f"{_META_PACKAGE}OwnerReference": _OWNER,
+        f"{_META_PACKAGE}ManagedFieldsEntry": {
+            **_MANAGED,
+            "properties": {**_MANAGED["properties"], "fieldsV1": fields},
+        },
+        f"{_META_PACKAGE}FieldsV1": _FIELDS,
     }
 
 
@@ -112,7 +157,8 @@ def schema_name(resource: Resource) -> str:
 def _described(resource: Resource, prefix: str) -> Json:
     schema = dict(resource.schema)
     properties = dict(schema.get("properties") or {})
-    about = {"description": "Standard object's metadata."}
+    given = (properties.get("metadata") or {}).get("description")
+    about = {"description": given or "Standard object's metadata."}
     # kubectl follows a reference only through allOf when it carries a description of its own.
     properties["metadata"] = {**about, "default": {}, "allOf": [{"$ref": prefix + _META_NAME}]}
     schema["properties"] = properties

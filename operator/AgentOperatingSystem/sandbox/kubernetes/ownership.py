@@ -238,7 +238,8 @@ def apply(live: Json | None, config: Json, schema: Json, writer: Writer, *, forc
     if contested and not force:
         raise _conflict(contested)
     merged = _merge(live, config, full)
-    dropped = (mine.fields if mine else frozenset()) - frozenset(wanted)
+    # A field that is no longer mentioned goes with everything below it, owned or not.
+    dropped = _with_parents(mine.fields if mine else frozenset()) - _with_parents(frozenset(wanted))
     kept = frozenset(path for entry in others for path in entry.fields)
     for path in sorted(dropped - kept, key=len):  # whole items before what is in them
         if not any(other[: len(path)] == path for other in kept | frozenset(wanted)):
@@ -248,6 +249,12 @@ def apply(live: Json | None, config: Json, schema: Json, writer: Writer, *, forc
     if mine and mine.fields == owned.fields:
         owned = replace(owned, time=mine.time)
     return write_entries(merged, [*remaining, owned])
+
+
+def _with_parents(fields: Fields) -> Fields:
+    """The paths and the named fields above them."""
+    above = {path[:length] for path in fields for length in range(1, len(path))}
+    return fields | {path for path in above if path[-1].startswith("f:") and path != ("f:metadata",)}
 
 
 def _left_to_kubectl(live: Json, schema: Json, writer: Writer) -> Fields:

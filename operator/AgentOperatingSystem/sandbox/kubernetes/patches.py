@@ -35,19 +35,28 @@ def json_patch(target: Json, operations: Any) -> Json:
     """RFC 6902. 400 when it cannot be read, 422 when it cannot be applied (a failing `test` too)."""
     if not isinstance(operations, list):
         raise bad_request(
-            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
         )
     try:
-        patched = jsonpatch.JsonPatch(operations).apply(clone(target))
-    except jsonpatch.InvalidJsonPatch as error:
-        raise bad_request(f"error decoding patch: {error}") from error
+        patched = clone(target)
+        for operation in operations:
+            patched = jsonpatch.JsonPatch([_lenient(operation, patched)]).apply(patched)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        details = {"causes": [{"reason": "UnexpectedServerResponse", "message": str(error)}]}
         message = "the server rejected our request due to an error in our request"
-        raise ApiError(422, "Invalid", message, details) from error
+        raise ApiError(422, "Invalid", message) from error
     if not isinstance(patched, dict):
         raise bad_request("the patched object is not an object")
     return patched
+
+
+def _lenient(operation: Any, target: Any) -> Any:
+    """The operation as the API server's library takes it: `replace` sets a field that is not there."""
+    if not isinstance(operation, dict) or operation.get("op") != "replace":
+        return operation
+    parent, _, field = str(operation.get("path", "")).rpartition("/")
+    above = jsonpointer.resolve_pointer(target, parent, None)
+    missing = isinstance(above, dict) and jsonpointer.unescape(field) not in above
+    return {**operation, "op": "add"} if missing else operation
 
 
 def strategic_patch(target: Any, patch: Any, schema: Json) -> Any:

@@ -89,17 +89,18 @@ def decode(data: bytes) -> Json:
     """The body as the JSON object that it stands for. Raises ValueError when it cannot be read here."""
     if not data.startswith(MAGIC):
         raise ValueError("not a Kubernetes protobuf body")
-    envelope = dict(_fields(data[len(MAGIC) :]))
-    about = dict(_fields(_bytes(envelope.get(1, b""))))
-    kind = _bytes(about.get(2, b"")).decode()
+    envelope = dict(read_fields(data[len(MAGIC) :]))
+    about = dict(read_fields(as_bytes(envelope.get(1, b""))))
+    kind = as_bytes(about.get(2, b"")).decode()
     message = _MESSAGES.get(kind)
     if message is None:
         raise ValueError(f"no protobuf description of {kind!r}")
-    head = {"apiVersion": _bytes(about.get(1, b"")).decode(), "kind": kind}
-    return {**head, **_message(_bytes(envelope.get(2, b"")), message)}
+    head = {"apiVersion": as_bytes(about.get(1, b"")).decode(), "kind": kind}
+    return {**head, **_message(as_bytes(envelope.get(2, b"")), message)}
 
 
-def _bytes(value: bytes | int) -> bytes:
+def as_bytes(value: bytes | int) -> bytes:
+    """The value of a field that is text, bytes or a message. Raises ValueError for a number."""
     if isinstance(value, int):
         raise ValueError("a number where bytes were expected")  # noqa: TRY004 - one error for unreadable bodies
     return value
@@ -107,13 +108,13 @@ def _bytes(value: bytes | int) -> bytes:
 
 def _message(data: bytes, fields: dict[int, Field]) -> Json:
     result: Json = {}
-    for number, raw in _fields(data):
+    for number, raw in read_fields(data):
         field = fields.get(number)
         if field is None:
             continue
         if field.form in {"map", "bytes-map"}:
-            entry = dict(_fields(_bytes(raw)))
-            key, value = _bytes(entry.get(1, b"")).decode(), _bytes(entry.get(2, b""))
+            entry = dict(read_fields(as_bytes(raw)))
+            key, value = as_bytes(entry.get(1, b"")).decode(), as_bytes(entry.get(2, b""))
             text = value.decode() if field.form == "map" else base64.b64encode(value).decode()
             result.setdefault(field.name, {})[key] = text
         elif field.many:
@@ -125,15 +126,16 @@ def _message(data: bytes, fields: dict[int, Field]) -> Json:
 
 def _value(raw: bytes | int, field: Field) -> Any:
     if field.form == "message":
-        return _message(_bytes(raw), field.below or {})
+        return _message(as_bytes(raw), field.below or {})
     if field.form == "bool":
         return bool(raw)
     if field.form == "int":
         return raw
-    return _bytes(raw).decode()
+    return as_bytes(raw).decode()
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+def read_fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """The fields of a message: number, and value as a number or as bytes. Raises ValueError."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)

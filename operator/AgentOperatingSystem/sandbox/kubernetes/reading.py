@@ -57,6 +57,7 @@ def selection(resource: Resource, namespace: str, name: str, query: Mapping[str,
     labels = label_selector(query.get("labelSelector", ""))
     fields = ("metadata.name", "metadata.namespace", *_SELECTABLE.get(resource.key, ()))
     kind = f"{resource.group}/{resource.version}, Resource={resource.plural}".removeprefix("/")
+    kind = "" if resource.custom else kind
     found = field_selector(query.get("fieldSelector", ""), fields, kind)
     named: Predicate | None = (lambda item: item["metadata"]["name"] == name) if name else None
     predicate = both(both(labels, found), named)
@@ -71,9 +72,16 @@ def flag(query: Mapping[str, str], name: str) -> bool:
 def _number(query: Mapping[str, str], name: str) -> int:
     text = query.get(name) or "0"
     if not text.isdecimal():
-        raise bad_request(
-            f'{name}: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        )
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def read_version(query: Mapping[str, str]) -> int:
+    """The resourceVersion of a query, 0 without one. The real server answers 500 to one that is no number."""
+    text = query.get("resourceVersion") or "0"
+    if not text.isdecimal():
+        syntax = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(500, "", f"resourceVersion: {syntax}")
     return int(text)
 
 
@@ -111,9 +119,16 @@ def _position(store: Store, query: Mapping[str, str]) -> tuple[int | None, tuple
         if version < store.oldest:
             raise gone("The provided continue parameter is too old to display a consistent list result.")
         return version, after
-    version = _number(query, "resourceVersion")
+    try:
+        version = read_version(query)
+    except ApiError as error:
+        raise bad_request(f"invalid resource version: {error.message}") from error
     _check_not_ahead(store, version)
-    if query.get("resourceVersionMatch") == "Exact":
+    match = query.get("resourceVersionMatch", "")
+    if match and not version:
+        why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise FieldErrors("meta.k8s.io", "ListOptions", "", [forbidden_field("resourceVersionMatch", why)])
+    if match == "Exact":
         if version < store.oldest:
             raise gone(f"The resourceVersion for the provided list is too old: {version}")
         return version, None
@@ -129,7 +144,7 @@ def _read_token(token: str) -> tuple[int, tuple[str, str]]:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return int(version), (str(namespace), str(name))
     except ValueError as error:
-        raise bad_request("continue key is not valid") from error
+        raise bad_request("invalid continue token: continue key is not valid") from error
 
 
 # --- watches ---------------------------------------------------------------------------------------
@@ -148,7 +163,7 @@ class WatchRequest:
 
 def watch_request(store: Store, query: Mapping[str, str]) -> WatchRequest:
     """The watch that a query describes. 410 for a version that has left the log, 422 for a wrong mix."""
-    version = _number(query, "resourceVersion")
+    version = read_version(query)
     wants_list = query.get("sendInitialEvents", "")
     _check_match(query, wants_list)
     _check_not_ahead(store, version)

@@ -49,7 +49,10 @@ def _label_test(text: str) -> Predicate:
 
 
 def field_selector(text: str, fields: tuple[str, ...], qualified: str) -> Predicate | None:
-    """The predicate of a field selector over `fields`; 400 for another field, as the real server answers."""
+    """The predicate of a field selector over `fields`; 400 for another field.
+
+    The refusal names a built-in kind (`qualified`) and what was asked for; of a custom one the field alone.
+    """
     if not text.strip():
         return None
     tests = []
@@ -58,6 +61,8 @@ def field_selector(text: str, fields: tuple[str, ...], qualified: str) -> Predic
         if not found:
             raise bad_request(f"invalid selector: {text!r}; can't understand {part!r}")
         path, operator, value = found.groups()
+        if path not in fields and not qualified:
+            raise bad_request(f"field label not supported: {path}")
         if path not in fields:
             raise bad_request(
                 f'Unable to find "{qualified}" that match label selector "", field selector "{text}": '

@@ -13,12 +13,21 @@ from typing import Any
 from aiohttp import web
 
 from .builtins import BUILTINS
-from .deletion import Deletion, parse_options
-from .documents import Documents, json_response
-from .errors import ApiError, method_not_allowed, no_such_path, unsupported_media_type
+from .deletion import DeleteOptions, Deletion, parse_options
+from .documents import Documents, as_yaml, json_response
+from .errors import (
+    ApiError,
+    bad_request,
+    method_not_allowed,
+    name_missing,
+    no_such_path,
+    too_large,
+    unsupported_media_type,
+)
 from .kinds import NAMESPACES, served_form
-from .negotiation import Form, choose_form, read_object, read_text
-from .reading import Selection, flag, list_page, selection, watch, watch_request
+from .negotiation import Form, choose_form, prefers_yaml, read_object, read_text, repeated_fields
+from .options import check_options
+from .reading import Selection, flag, list_page, read_version, selection, watch, watch_request
 from .resources import Catalogue, Resource
 from .store import Json, Store
 from .tables import table
@@ -27,6 +36,7 @@ from .writes import APPLY_TYPES, JSON_PATCH, MERGE, STRATEGIC, Target, WriteOpti
 
 BODY_LIMIT = 3 * 1024 * 1024
 FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_INCLUDED = ("Metadata", "Object", "None")
 _OBJECT_VIEWS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 _PATH = re.compile(r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))/(?P<rest>.+)$")
 _LOCAL_HOST = re.compile(r"^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$")
@@ -96,6 +106,10 @@ class ApiServer:
                 response = await self._guarded(request)
             except ApiError as error:
                 response = _failure(error)
+            except web.HTTPRequestEntityTooLarge:
+                response = _failure(too_large(BODY_LIMIT))
+        if isinstance(response, web.Response) and prefers_yaml(request.headers.get("Accept", "")):
+            response = as_yaml(response)
         if not response.prepared:
             self._traffic.record(request, response.status)
         return response
@@ -124,6 +138,8 @@ class ApiServer:
             raise fault
         document = self._documents.answer(request.path, request.headers.get("Accept", ""))
         if document is not None:
+            if request.method not in {"GET", "HEAD"}:
+                raise method_not_allowed()
             return document
         handler, target = self._route(request)
         return await handler(request, target)
@@ -154,10 +170,13 @@ class ApiServer:
         else:
             handlers = {"GET": self._list, "POST": self._post, "DELETE": self._delete_collection}
         verb = {"GET": "list", "POST": "create", "PUT": "update"}.get(method, method.lower())
+        if method not in handlers and target.subresource and target.resource.custom:
+            raise method_not_allowed(verb, target.resource.qualified)
         if method not in handlers or (verb not in target.resource.verbs):
-            raise method_not_allowed()
+            nameless = target.resource.custom and not target.name and method in {"PUT", "PATCH"}
+            raise name_missing() if nameless else method_not_allowed()
         if target.resource.namespaced and not target.namespace and (target.name or method == "POST"):
-            raise no_such_path() if target.name else method_not_allowed()
+            raise no_such_path() if target.name or target.resource.custom else method_not_allowed()
         return handlers[method]
 
     # --- verbs -------------------------------------------------------------------------------------
@@ -165,6 +184,7 @@ class ApiServer:
     async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
         if flag(request.query, "watch"):
             return await self._watch(request, target)
+        read_version(request.query)
         form = choose_form(request.headers.get("Accept", ""), _OBJECT_VIEWS)
         return self._object(request, target.resource, self._writes.current(target), form)
 
@@ -186,12 +206,14 @@ class ApiServer:
 
     async def _post(self, request: web.Request, target: Target) -> web.StreamResponse:
         body = read_object(await request.read(), request.headers.get("Content-Type", ""))
-        options = _write_options(request)
+        check_options("CreateOptions", request.query)
+        options = _write_options(request, body)
         return self._written(request, target, self._writes.create(target, body, options), options, 201)
 
     async def _put(self, request: web.Request, target: Target) -> web.StreamResponse:
         body = read_object(await request.read(), request.headers.get("Content-Type", ""))
-        options = _write_options(request)
+        check_options("UpdateOptions", request.query)
+        options = _write_options(request, body)
         return self._written(request, target, self._writes.replace(target, body, options), options, 200)
 
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
@@ -199,13 +221,15 @@ class ApiServer:
         if kind not in {MERGE, JSON_PATCH, STRATEGIC, *APPLY_TYPES}:
             raise unsupported_media_type((JSON_PATCH, MERGE, *APPLY_TYPES))
         patch = read_text(await request.read())
-        options = _write_options(request, required=kind in APPLY_TYPES)
+        check_options("PatchOptions", request.query)
+        applies = kind in APPLY_TYPES
+        options = _write_options(request, None if applies else patch, required=applies)
         there = self._store.get(target.resource.key, target.namespace, target.name) is not None
         item = self._writes.patch(target, kind, patch, options)
         return self._written(request, target, item, options, 200 if there else 201)
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
-        options = parse_options(await _options_body(request), dict(request.query))
+        options = await _delete_options(request)
         item = self._writes.current(target)
         answer = self._deletion.delete(target.resource, item, options)
         if answer.get("kind") != "Status":
@@ -214,7 +238,7 @@ class ApiServer:
 
     async def _delete_collection(self, request: web.Request, target: Target) -> web.StreamResponse:
         resource = target.resource
-        options = parse_options(await _options_body(request), dict(request.query))
+        options = await _delete_options(request)
         chosen = selection(resource, target.namespace, "", request.query)
         stored, metadata = list_page(self._store, chosen, request.query)
         for item in stored:
@@ -293,7 +317,12 @@ class ApiServer:
         metadata: Json,
         header: bool = True,
     ) -> Json:
-        include = request.query.get("includeObject", "Metadata")
+        include = request.query.get("includeObject", "") or "Metadata"
+        if include not in _INCLUDED:
+            raise bad_request(
+                f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": '
+                "must be 'Metadata', 'Object', 'None', or empty"
+            )
         return table(resource, items, now=self._clock(), include=include, metadata=metadata, header=header)
 
 
@@ -317,12 +346,14 @@ def _failure(error: ApiError) -> web.Response:
     return response
 
 
-async def _options_body(request: web.Request) -> Json:
+async def _delete_options(request: web.Request) -> DeleteOptions:
     data = await request.read()
-    return read_object(data, request.headers.get("Content-Type", "")) if data else {}
+    body = read_object(data, request.headers.get("Content-Type", "")) if data else {}
+    check_options("DeleteOptions", request.query, body.get("dryRun") or ())
+    return parse_options(body, dict(request.query))
 
 
-def _write_options(request: web.Request, *, required: bool = False) -> WriteOptions:
+def _write_options(request: web.Request, body: Any, *, required: bool = False) -> WriteOptions:
     query: Mapping[str, str] = request.query
     agent = request.headers.get("User-Agent", "unknown").partition("/")[0] or "unknown"
     return WriteOptions(
@@ -330,4 +361,5 @@ def _write_options(request: web.Request, *, required: bool = False) -> WriteOpti
         dry_run=bool(query.get("dryRun")),
         validation=query.get("fieldValidation") or "Warn",
         force=flag(query, "force"),
+        repeated=tuple(repeated_fields(body)),
     )

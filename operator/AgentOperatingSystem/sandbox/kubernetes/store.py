@@ -19,6 +19,8 @@ Key = tuple[str, str]
 Name = tuple[str, str]
 
 LOG_LENGTH = 20_000
+# Not 1: to a client that asks for the changes since then, a real server with a past says that they are gone.
+FIRST_VERSION = 100
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Store:
         self._watchers: dict[Key, set[asyncio.Queue[Change]]] = {}
         self._uids: dict[str, tuple[Key, Name]] = {}
         self._dependents: dict[str, set[tuple[Key, Name]]] = {}
-        self.version = 1
-        self.oldest = 1
+        self.version = FIRST_VERSION
+        self.oldest = FIRST_VERSION
 
     def get(self, key: Key, namespace: str, name: str) -> Json | None:
         """One object, or None."""

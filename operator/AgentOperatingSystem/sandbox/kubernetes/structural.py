@@ -102,13 +102,51 @@ def _prune_object(value: dict[str, Any], schema: Schema, path: str) -> tuple[dic
     return kept, unknown
 
 
+def mistyped(value: Any, schema: Schema, path: str = "") -> list[str]:
+    """The scalars of another type than the schema's, in the words of server-side apply."""
+    if isinstance(value, dict):
+        fields = [(item, child(schema, name) or {}, f"{path}.{name}") for name, item in value.items()]
+        return [line for item, known, here in fields for line in mistyped(item, known, here)]
+    if isinstance(value, list) and (wrong := _misnamed(value, schema, path)):
+        return [wrong]
+    if isinstance(value, list):
+        items = schema.get("items") or {}
+        return [line for i, item in enumerate(value) for line in mistyped(item, items, f"{path}[{i}]")]
+    wanted = schema.get("type")
+    types: dict[str, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "integer": (int,)}
+    types["number"] = (int, float)
+    if value is None or wanted not in types or isinstance(value, types[wanted]):
+        return []
+    shown = json.dumps(value) if isinstance(value, bool | int | float) else value
+    return [f"{path}: expected {wanted}, got &value.valueUnstructured{{Value:{shown}}}"]
+
+
+def _misnamed(items: list[Any], schema: Schema, path: str) -> str:
+    """Why the items of a `map` list cannot be told apart; empty when they can."""
+    keys = list_keys(schema)
+    seen = set()
+    for index, item in enumerate(items if keys else ()):
+        key = key_of(item, keys, schema)
+        if key == "{}":
+            names = " ".join(json.dumps(name) for name in keys)
+            return (
+                f"{path}: element {index}: associative list with keys has an element that omits all key "
+                f"fields [{names}] (and doesn't have default values for any key fields)"
+            )
+        if key in seen:
+            shown = ",".join(f"{name}={json.dumps(value)}" for name, value in json.loads(key).items())
+            return f"{path}: duplicate entries for key [{shown}]"
+        seen.add(key)
+    return ""
+
+
 # --- defaults --------------------------------------------------------------------------------------
 
 
 def fill_defaults(value: Any, schema: Schema) -> Any:
-    """The value with the schema's defaults where a field is absent (or null and not nullable)."""
+    """The value with the schema's defaults; a null where none is allowed counts as absent."""
     if isinstance(value, dict):
-        filled = {name: item for name, item in value.items() if not _replaced(item, child(schema, name))}
+        filled = {name: item for name, item in value.items() if not _absent(item, child(schema, name))}
         for name, known in (schema.get("properties") or {}).items():
             if name not in filled and "default" in known:
                 filled[name] = clone(known["default"])
@@ -119,8 +157,8 @@ def fill_defaults(value: Any, schema: Schema) -> Any:
     return value
 
 
-def _replaced(value: Any, schema: Schema | None) -> bool:
-    return value is None and schema is not None and "default" in schema and not schema.get("nullable")
+def _absent(value: Any, schema: Schema | None) -> bool:
+    return value is None and schema is not None and not schema.get("nullable")
 
 
 # --- validation ------------------------------------------------------------------------------------

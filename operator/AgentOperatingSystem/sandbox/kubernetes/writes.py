@@ -62,12 +62,13 @@ _KNOWN_METADATA = frozenset(
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What a write's query asks for; `warnings` collects what the answer's headers shall say."""
+    """What a write asks for; `repeated` fields stood twice in the body, `warnings` are for the answer."""
 
     manager: str = "unknown"
     dry_run: bool = False
     validation: str = "Warn"
     force: bool = False
+    repeated: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -107,8 +108,9 @@ class Writes:
         check_namespace(body, target.namespace)
         if resource.verbs == ("create",):
             return kinds.review(resource, body)
-        if (body.get("metadata") or {}).get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+        if (body.get("metadata") or {}).get("resourceVersion") and not options.dry_run:
+            # The store's own refusal, which the real server gives no better status.
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         item = self._new(target, body, options)
         item = ownership.record_update(None, item, resource.schema, self._writer(target, options, "Update"))
         return self._insert(target, item, options)
@@ -125,7 +127,7 @@ class Writes:
         old = self.current(target)
         if not sent.get("resourceVersion") and resource.custom:
             error = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-            raise FieldErrors(resource.group, resource.kind, target.name, [error])
+            raise FieldErrors(resource.group, resource.plural, target.name, [error])
         return self._update(target, old, body, options)
 
     def patch(self, target: Target, kind: str, patch: Any, options: WriteOptions) -> Json:
@@ -148,7 +150,7 @@ class Writes:
         self, target: Target, old: Json, body: Json, options: WriteOptions, *, in_patch: bool = False
     ) -> Json:
         resource = target.resource
-        self._check_versions(target, old, body)
+        self._check_versions(target, old, body, in_patch=in_patch)
         body = kinds.stored_form(resource, body)
         item = self._decoded(resource, body, options, in_patch=in_patch)
         new = self._next_state(target, item, old)
@@ -156,14 +158,17 @@ class Writes:
         writer = self._writer(target, options, "Update")
         return self._save(target, ownership.record_update(old, new, resource.schema, writer), old, options)
 
-    def _check_versions(self, target: Target, old: Json, body: Json) -> None:
-        sent = body.get("metadata") or {}
+    def _check_versions(self, target: Target, old: Json, body: Json, *, in_patch: bool = False) -> None:
+        resource, sent = target.resource, body.get("metadata") or {}
+        if in_patch and sent.get("uid") and sent["uid"] != old["metadata"]["uid"]:
+            error = invalid_value("metadata.uid", sent["uid"], "field is immutable")
+            raise FieldErrors(resource.group, resource.kind, target.name, [error])
         if sent.get("uid") and sent["uid"] != old["metadata"]["uid"]:
             uids = f"UID in precondition: {sent['uid']}, UID in object meta: {old['metadata']['uid']}"
             why = f"Precondition failed: {uids}"
-            raise conflict(target.resource, target.name, why)
+            raise conflict(resource, target.name, why)
         if sent.get("resourceVersion") and sent["resourceVersion"] != old["metadata"]["resourceVersion"]:
-            raise stale(target.resource, target.name)
+            raise stale(resource, target.name)
 
     def _apply(self, target: Target, config: Any, options: WriteOptions) -> Json:
         resource = target.resource
@@ -219,8 +224,9 @@ class Writes:
 
     def _insert(self, target: Target, item: Json, options: WriteOptions) -> Json:
         resource, name = target.resource, item["metadata"]["name"]
-        if self._store.get(resource.key, target.namespace, name) is not None:
-            raise already_exists(resource, name)
+        present = self._store.get(resource.key, target.namespace, name)
+        if present is not None:
+            raise already_exists(resource, name, dying="deletionTimestamp" in present["metadata"])
         if options.dry_run:
             return item
         stored = self._store.put(resource.key, item)
@@ -294,7 +300,8 @@ class Writes:
         if resource.custom:
             content, lost = structural.prune(content, resource.schema)
             unknown += lost
-        complaints = [f'unknown field "{path}"' for path in unknown]
+        complaints = [f'duplicate field "{path}"' for path in options.repeated]
+        complaints += [f'unknown field "{path}"' for path in unknown]
         if complaints and options.validation == "Strict":
             raise _strict_error(resource, body, ", ".join(complaints), in_patch=in_patch)
         if options.validation == "Warn":
@@ -311,13 +318,16 @@ class Writes:
         if resource.key == CRDS and not errors:
             errors += crds.check(item, old)
         if resource.custom:
-            errors += self._check_custom(resource, item, old)
+            errors = self._check_custom(resource, item, old, errors)
         if errors:
             raise FieldErrors(resource.group, resource.kind, item["metadata"].get("name", ""), errors)
 
-    def _check_custom(self, resource: Resource, item: Json, old: Json | None) -> list[FieldError]:
+    def _check_custom(
+        self, resource: Resource, item: Json, old: Json | None, known: list[FieldError]
+    ) -> list[FieldError]:
+        """The mistakes in a custom object; `known` are those in its metadata."""
         before = structural.ABSENT if old is None else old
-        errors = structural.validate(item, resource.schema, before)
+        errors = known + structural.validate(item, resource.schema, before)
         rules = self._rules.get((resource.group, resource.version, resource.plural))
         if rules is None:
             return errors
@@ -376,7 +386,9 @@ def _patched(shown: Json, kind: str, patch: Any, resource: Resource) -> Json:
     if kind == JSON_PATCH:
         return patches.json_patch(shown, patch)
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: the patch is not an object")
+        raise bad_request(
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        )
     if kind == STRATEGIC:
         schema = ownership.with_metadata(resource.schema)
         return dict(patches.strategic_patch(shown, patch, schema))
@@ -400,14 +412,12 @@ def _refuse_undeclared(target: Target, config: Json) -> None:
         return
     content = {name: value for name, value in config.items() if name not in _HEAD}
     unknown = structural.prune(content, target.resource.schema)[1]
-    if unknown:
-        place = (
-            f"{target.namespace}/{target.name}; {target.resource.api_version}, Kind={target.resource.kind}"
-        )
-        message = (
-            f"failed to create typed patch object ({place}): .{unknown[0]}: field not declared in schema"
-        )
-        raise ApiError(500, "", message)
+    wrong = [f".{path}: field not declared in schema" for path in unknown]
+    wrong += structural.mistyped(content, target.resource.schema)
+    if wrong:
+        home = config["metadata"].get("namespace", "")
+        place = f"{home}/{target.name}; {target.resource.api_version}, Kind={target.resource.kind}"
+        raise ApiError(500, "", f"failed to create typed patch object ({place}): {wrong[0]}")
 
 
 def _bad_option(option: str, title: str, detail: str) -> ApiError:
