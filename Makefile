@@ -58,3 +58,6 @@ lock: $(READY) ## Resolve requirements/*.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--extra otlp --extra azure-monitor --constraint requirements/dev.txt --custom-compile-command "make lock" \
 		--output-file requirements/operator.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--constraint requirements/dev.txt --custom-compile-command "make lock" --group build \
+		--output-file requirements/build.txt

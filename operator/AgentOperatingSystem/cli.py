@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,14 @@ from typer.core import TyperCommand
 from AgentOperatingSystem.model.errors import AOSError, ConfigurationError
 
 USAGE_ERROR = 2
+
+
+class SandboxPart(StrEnum):
+    """What of the sandbox can be started alone."""
+
+    FOUNDRY = "foundry"
+
+
 # typer gives the parent of its usage errors no name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -29,6 +38,7 @@ app = typer.Typer(
 
 @app.command()
 def operator(
+    *,
     namespace: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,7 +47,9 @@ def operator(
     ] = None,
     liveness_port: Annotated[
         int,
-        typer.Option(envvar="AOS_LIVENESS_PORT", min=0, max=65535, help="Port of /healthz; 0 serves none."),
+        typer.Option(
+            envvar="AOS_LIVENESS_PORT", min=0, max=65535, help="Port of /healthz and /readyz; 0: none."
+        ),
     ] = 8080,
     log_level: Annotated[
         str, typer.Option(envvar="AOS_LOG_LEVEL", help="debug, info, warning or error.")
@@ -49,19 +61,38 @@ def operator(
         int,
         typer.Option(envvar="AOS_METRICS_PORT", min=0, max=65535, help="Port of /metrics; 0 serves none."),
     ] = 9090,
+    leader_election: Annotated[
+        bool, typer.Option(envvar="AOS_LEADER_ELECTION", help="Work only while holding the Lease.")
+    ] = True,
+    lease_name: Annotated[
+        str, typer.Option(envvar="AOS_LEASE_NAME", help="The Lease's name.")
+    ] = "aos-operator",
+    lease_namespace: Annotated[
+        str, typer.Option(envvar="AOS_LEASE_NAMESPACE", help="The Lease's namespace; by default the pod's.")
+    ] = "",
+    lease_seconds: Annotated[
+        int, typer.Option(envvar="AOS_LEASE_SECONDS", min=5, help="How long a silent holder keeps the Lease.")
+    ] = 15,
+    watch_check: Annotated[
+        float, typer.Option(envvar="AOS_WATCH_CHECK", min=1, help="Seconds between checks of the watch.")
+    ] = 30,
 ) -> None:
     """Run the operator: in a cluster as its service account, outside one with KUBECONFIG.
 
     The runtime is set by the environment: AZURE_AI_PROJECT_ENDPOINT and AZURE_AI_MODEL_DEPLOYMENT.
     Traces are sent where OTEL_EXPORTER_OTLP_ENDPOINT or APPLICATIONINSIGHTS_CONNECTION_STRING says.
     """
+    # Until the operator listens for it: as the first process of a container it would miss it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from AgentOperatingSystem.kube.leadership import Lease  # noqa: PLC0415
     from AgentOperatingSystem.kube.process import OperatorOptions, run_operator  # noqa: PLC0415
     from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
     from AgentOperatingSystem.telemetry import telemetry  # noqa: PLC0415
     from AgentOperatingSystem.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     log_to_stderr(log_level, log_format)
-    options = OperatorOptions(tuple(namespace or ()), liveness_port or None)
+    lease = Lease(lease_namespace, lease_name, lease_seconds) if leader_election else None
+    options = OperatorOptions(tuple(namespace or ()), liveness_port or None, lease, watch_check)
     with telemetry(os.environ, metrics_port=metrics_port or None):
         asyncio.run(run_operator(RuntimeConfig.from_env(), options))
 
@@ -174,14 +205,30 @@ def sandbox(
     directory: Annotated[
         Path | None, typer.Option("--dir", file_okay=False, help="Where to write the kubeconfig.")
     ] = None,
+    deployment: Annotated[
+        list[str] | None,
+        typer.Option(help="A deployment that Foundry has; repeat for more. By default the examples' ones."),
+    ] = None,
+    only: Annotated[
+        SandboxPart | None, typer.Option(help="Start this one alone, without the Kubernetes API.")
+    ] = None,
 ) -> None:
     """Start an embedded Kubernetes API and an embedded Foundry on this machine, until Ctrl-C.
 
     Both live in memory, on loopback. Needs the extra `sandbox`.
     """
-    from AgentOperatingSystem.sandbox.command import run_sandbox  # noqa: PLC0415
+    from AgentOperatingSystem.sandbox.command import DEPLOYMENTS, run_foundry, run_sandbox  # noqa: PLC0415
 
-    run_sandbox(kubernetes_port=kubernetes_port, foundry_port=foundry_port, directory=directory)
+    deployments = tuple(deployment or DEPLOYMENTS)
+    if only is SandboxPart.FOUNDRY:
+        run_foundry(foundry_port=foundry_port, deployments=deployments)
+        return
+    run_sandbox(
+        kubernetes_port=kubernetes_port,
+        foundry_port=foundry_port,
+        directory=directory,
+        deployments=deployments,
+    )
 
 
 @app.command()

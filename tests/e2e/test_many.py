@@ -45,7 +45,9 @@ def test_three_hundred_resources_at_once_become_ready(stage: Stage, report: Call
     )
     assert len(stage.foundry.conversations()) == COUNT
     assert sum(one.writes for one in asked) <= WRITES_ALLOWED * COUNT
-    assert [str(one) for one in asked if one.code is not None and one.code >= 400] == []
+    # The Lease is looked for before it is made.
+    refused = [str(one) for one in asked if one.code is not None and one.code >= 400]
+    assert refused in ([], ["get leases"])
 
 
 def _report_table(asked: list[Request], report: Callable[[str], None]) -> None:

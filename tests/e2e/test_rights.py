@@ -10,7 +10,14 @@ from tests.harness import planes
 from tests.harness.planes import Plane
 from tests.harness.polling import eventually
 from tests.harness.process import free_port
-from tests.harness.rights import CLUSTER_IDENTITY, CLUSTER_WIDE, NAMESPACED, Right, rights
+from tests.harness.rights import (
+    CLUSTER_IDENTITY,
+    CLUSTER_WIDE,
+    LEADER_ELECTION,
+    NAMESPACED,
+    Right,
+    rights,
+)
 from tests.harness.stage import CLUSTER_ID, Stage, manifest
 
 pytestmark = pytest.mark.timeout(1800)
@@ -38,6 +45,7 @@ def test_the_operator_is_never_refused_and_uses_every_right(
 
     wanted = rights(
         NAMESPACED,
+        LEADER_ELECTION,
         *([CLUSTER_WIDE] if cluster_wide else []),
         *([] if cluster_id else [CLUSTER_IDENTITY]),
     )

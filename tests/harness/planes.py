@@ -49,8 +49,8 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """True when it changes something."""
-        return self.verb in _WRITES
+        """True when it changes something; renewing the Lease is no work on any object."""
+        return self.verb in _WRITES and self.resource != "leases"
 
     @property
     def right(self) -> rights.Right:
@@ -85,7 +85,7 @@ class EmbeddedPlane:
     name = "embedded"
 
     def __init__(self, server: EmbeddedKubernetes, kubeconfig: Path, api: client.ApiClient) -> None:
-        self._server = server
+        self.server = server
         self.kubeconfig = kubeconfig
         self.api = api
 
@@ -93,7 +93,7 @@ class EmbeddedPlane:
         return self.kubeconfig
 
     def requests(self, namespace: str) -> list[Request]:
-        told = [_from_record(record) for record in self._server.requests if _is_operators(record)]
+        told = [_from_record(record) for record in self.server.requests if _is_operators(record)]
         return [request for request in told if request and request.namespace in (namespace, "")]
 
     def kubectl(self, namespace: str) -> Kubectl:

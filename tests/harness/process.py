@@ -6,6 +6,7 @@ Why not in the test's process: signals, exit codes, memory and what survives a c
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -37,6 +38,20 @@ class OperatorProcess:
         self._leash: subprocess.Popen[bytes] | None = None
         self.liveness_port = 0
 
+    def twin(self, admit: Admit, log: Path) -> OperatorProcess:
+        """Another one like it, for the same namespace; neither needs to run."""
+        return OperatorProcess(admit, self._namespace, self._environment, log)
+
+    def pause(self) -> None:
+        """SIGSTOP: it stands still, its connections open."""
+        assert self._process is not None, "the operator does not run"
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None, "the operator does not run"
+        self._process.send_signal(signal.SIGCONT)
+
     @property
     def log(self) -> str:
         """All that it wrote, over every start."""
@@ -57,7 +72,7 @@ class OperatorProcess:
         """Start it with more settings in its environment; None takes one out."""
         assert self._process is None, "the operator runs already"
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        given = {**self._environment, **settings}
+        given = {"AOS_LEASE_NAMESPACE": self._namespace, **self._environment, **settings}
         environment |= {name: value for name, value in given.items() if value is not None}
         identity = "AOS_CLUSTER_ID" not in environment
         environment["KUBECONFIG"] = str(self._admit(cluster_wide, identity))

@@ -19,6 +19,7 @@ RULES_FILE = Path(__file__).resolve().parents[2] / "charts" / "aos-operator" / "
 ACCOUNT = "aos-operator"
 
 NAMESPACED, CLUSTER_WIDE, CLUSTER_IDENTITY = "namespaced", "clusterWide", "clusterIdentity"
+LEADER_ELECTION = "leaderElection"
 
 
 @dataclass(frozen=True, order=True)
@@ -63,12 +64,11 @@ def grant(api: client.ApiClient, namespace: str, *, cluster_wide: bool, identity
         rbac.create_cluster_role_binding(
             {"metadata": {"name": name}, "roleRef": _reference("ClusterRole", name), "subjects": subjects}
         )
-    if not cluster_wide:
-        rbac.create_namespaced_role(namespace, {"metadata": {"name": name}, "rules": _rules([NAMESPACED])})
-        rbac.create_namespaced_role_binding(
-            namespace,
-            {"metadata": {"name": name}, "roleRef": _reference("Role", name), "subjects": subjects},
-        )
+    here = [LEADER_ELECTION] if cluster_wide else [LEADER_ELECTION, NAMESPACED]
+    rbac.create_namespaced_role(namespace, {"metadata": {"name": name}, "rules": _rules(here)})
+    rbac.create_namespaced_role_binding(
+        namespace, {"metadata": {"name": name}, "roleRef": _reference("Role", name), "subjects": subjects}
+    )
 
 
 def _rules(names: Iterable[str]) -> list[dict[str, Any]]:

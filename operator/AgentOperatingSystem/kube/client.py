@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -28,6 +29,7 @@ from AgentOperatingSystem.api.v1alpha1 import (
 )
 from AgentOperatingSystem.model.crossing import crossing
 from AgentOperatingSystem.model.errors import ConfigurationError
+from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.reconcile.ports import ClusterFailure, Notice, ResourceChanged
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
 
@@ -65,8 +67,9 @@ class KubernetesCluster:
     would cost 24 MB of models that nobody here looks at.
     """
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: client.ApiClient, *, guard: Guard = unguarded) -> None:
         self._api = api
+        self._guard = guard
 
     async def get(self, key: ObjectKey) -> Resource | None:
         body = await self._send("get", "GET", _path(key), may_be_gone=True)
@@ -127,9 +130,11 @@ class KubernetesCluster:
         may_be_gone: bool = False,
     ) -> Any:
         """Send one request and return the JSON of its answer; None for a 404 where that is no failure."""
+        if method != "GET":
+            self._guard()
         try:
             async with crossing(f"cluster.{operation}"):
-                text = await self._request(method, path, body)
+                text = await send_json(self._api, method, path, body)
         except client.ApiException as error:
             if error.status == 404 and may_be_gone:
                 return None
@@ -140,21 +145,31 @@ class KubernetesCluster:
             ) from error
         return json.loads(text)
 
-    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> str:
-        """The answer's text. Raises ApiException for an error status, and aiohttp's errors."""
-        request = await self._api.param_serialize(
-            method,
-            path,
-            query_params=[("fieldManager", COMPONENT)] if body is not None else [],
-            header_params={"Accept": JSON, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
-        text: str = (await response.read()).decode()
-        if response.status >= 400:
-            raise client.ApiException(status=response.status, reason=response.reason, body=text)
-        return text
+
+async def send_json(
+    api: client.ApiClient,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    query: Mapping[str, str] = MappingProxyType({}),
+    accept: str = JSON,
+    seconds: float = REQUEST_SECONDS,
+) -> str:
+    """The answer's text. Raises ApiException for an error status, and aiohttp's errors and TimeoutError."""
+    request = await api.param_serialize(
+        method,
+        path,
+        query_params=[("fieldManager", COMPONENT)] if body is not None else list(query.items()),
+        header_params={"Accept": accept, "Content-Type": MERGE_PATCH if method == "PATCH" else JSON},
+        body=body,
+        auth_settings=["BearerToken"],
+    )
+    response = await api.call_api(*request, _request_timeout=seconds)
+    text: str = (await response.read()).decode()
+    if response.status >= 400:
+        raise client.ApiException(status=response.status, reason=response.reason, body=text)
+    return text
 
 
 def _path(key: ObjectKey) -> str:

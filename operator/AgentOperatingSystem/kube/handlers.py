@@ -15,6 +15,7 @@ import kopf
 from AgentOperatingSystem.api.conditions import READY
 from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION, ConditionStatus
 from AgentOperatingSystem.kube.client import COMPONENT
+from AgentOperatingSystem.kube.delivery import Deliveries
 from AgentOperatingSystem.kube.passes import Passes, Turn
 from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
 from AgentOperatingSystem.model.signals import ReadySeen, ResourceGone, tell
@@ -23,8 +24,8 @@ from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey
 RESOURCE = (GROUP, VERSION, PLURAL)
 
 
-def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
-    """Put the triggers of `PurposeDrivenAgent` into kopf's `registry`."""
+def register(registry: kopf.OperatorRegistry, passes: Passes, deliveries: Deliveries) -> None:
+    """Put the triggers of `PurposeDrivenAgent` into kopf's `registry`; `deliveries` is told what comes."""
 
     def turn_of(memo: Any) -> Turn:
         if "turn" not in memo:
@@ -36,6 +37,7 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
     async def on_event(memo: Any, meta: kopf.Meta, event: Any, **_: Any) -> None:
         """Stop the repetition of an object that goes, and heed the wishes in its annotations."""
         _tell_ready(event)
+        _tell_delivery(event, deliveries)
         turn = turn_of(memo)
         if "deletionTimestamp" in meta:
             turn.end()
@@ -44,16 +46,18 @@ def register(registry: kopf.OperatorRegistry, passes: Passes) -> None:
     @kopf.on.create(*RESOURCE, registry=registry, id="reconcile")
     @kopf.on.resume(*RESOURCE, registry=registry, id="reconcile")
     @kopf.on.update(*RESOURCE, registry=registry, id="reconcile", field="spec")
-    async def on_change(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
-        await passes.run(_key(namespace, name), turn_of(memo))
+    async def on_change(memo: Any, namespace: str | None, name: str, uid: str, **_: Any) -> None:
+        with deliveries.busy(uid):
+            await passes.run(_key(namespace, name), turn_of(memo))
 
     @kopf.daemon(*RESOURCE, registry=registry, id="repeat", cancellation_polling=1.0)
     async def on_due(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
         await passes.repeat(_key(namespace, name), turn_of(memo))
 
     @kopf.on.delete(*RESOURCE, registry=registry, id="finalize")
-    async def on_delete(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
-        delay = await passes.finalize(_key(namespace, name), turn_of(memo))
+    async def on_delete(memo: Any, namespace: str | None, name: str, uid: str, **_: Any) -> None:
+        with deliveries.busy(uid):
+            delay = await passes.finalize(_key(namespace, name), turn_of(memo))
         if delay is not None:
             raise kopf.TemporaryError("The agent is not proved gone yet.", delay=delay)
 
@@ -74,6 +78,14 @@ def _tell_ready(event: Mapping[str, Any]) -> None:
     tell(ReadySeen(uid, next(stated, ConditionStatus.UNKNOWN)))
 
 
+def _tell_delivery(event: Mapping[str, Any], deliveries: Deliveries) -> None:
+    meta = event["object"]["metadata"]
+    if event["type"] == "DELETED":
+        deliveries.gone(meta["uid"])
+    else:
+        deliveries.came(meta["uid"], meta["resourceVersion"])
+
+
 def settings() -> kopf.OperatorSettings:
     """kopf's settings, each with its reason."""
     chosen = kopf.OperatorSettings()
@@ -91,8 +103,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.chunk_size = 500
     # An idle worker keeps its memory this long; passes come in bursts, so it need not.
     chosen.queueing.idle_timeout = 0.1
-    # Passes in flight end before kopf is told to stop; this is for what kopf itself still does.
-    chosen.queueing.exit_timeout = 20
+    # Passes in flight end before kopf is told to stop, and what still runs then has had its time.
+    chosen.queueing.exit_timeout = 2
     # One writer is seen to by other means; kopf's peering would need a CRD and cluster-wide rights.
     chosen.peering.standalone = True
     return chosen

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from AgentOperatingSystem.model.errors import PassAbandoned
 from AgentOperatingSystem.model.signals import PassKind, PassResult
 from AgentOperatingSystem.reconcile.ports import ClusterFailure, ResourceChanged
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
@@ -149,6 +150,9 @@ class Passes:
                 current.result = PassResult.CLUSTER_FAILURE
                 logger.warning("%s: %s; it is tried again", key, error)
                 return Result(Retry.SOON)
+            except PassAbandoned as error:
+                logger.info("%s: the pass was given up: %s", key, error)
+                return Result(Retry.SOON)
             current.result = _ENDINGS[result.retry]
             return result
 
@@ -159,6 +163,9 @@ class Passes:
             except ClusterFailure as error:
                 current.result = PassResult.CLUSTER_FAILURE
                 logger.warning("%s: %s; it is tried again", key, error)
+                return Result(Retry.SOON)
+            except PassAbandoned as error:
+                logger.info("%s: the pass was given up: %s", key, error)
                 return Result(Retry.SOON)
             current.result = PassResult.FINALIZED if result is None else PassResult.AGAIN
             return result

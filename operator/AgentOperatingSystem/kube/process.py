@@ -1,32 +1,40 @@
-"""The operator as a process: what it connects, and how it stops.
+"""The operator as a process: what it connects, how it comes to lead, and how it stops.
 
-On SIGTERM no further pass begins, those in flight end, and only then kopf is told to stop: kopf itself
-would cancel a pass in the middle of a write.
+`_stand_by_and_serve` is the story. On SIGTERM no further pass begins, those in flight end, then kopf stops
+(by itself it would cancel a pass in the middle of a write), and the Lease is given back last of all. A Lease
+that is lost ends the process on the spot: whatever it still did could only be refused, and any pass may be
+the first after a crash.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
-import signal
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import kopf
+from kubernetes.aio import client
 
 from AgentOperatingSystem.kube import handlers
-from AgentOperatingSystem.kube.client import KubernetesCluster, connect
+from AgentOperatingSystem.kube.beside import Beside, beside
+from AgentOperatingSystem.kube.client import COMPONENT, KubernetesCluster, connect
+from AgentOperatingSystem.kube.delivery import LOOK_SECONDS, Deliveries
+from AgentOperatingSystem.kube.health import Health, served_health
+from AgentOperatingSystem.kube.leadership import Lease, lease_namespace
 from AgentOperatingSystem.kube.passes import Passes
+from AgentOperatingSystem.kube.stopping import StopRequests
 from AgentOperatingSystem.model.errors import EndpointNotConfigured
+from AgentOperatingSystem.model.guard import unguarded
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.reconciler import Reconciler
 from AgentOperatingSystem.runtime.config import RuntimeConfig
 from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
 
-# How long passes in flight may take to end; a pod's usual grace is 30 s.
+# How long passes in flight may take to end; a pod's usual grace is 30 s, and kopf and the Lease need some.
 STOP_SECONDS = 25.0
 
 logger = logging.getLogger(__name__)
@@ -34,27 +42,62 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OperatorOptions:
-    """How this operator runs: `namespaces` empty for all; `liveness_port` None for no endpoint."""
+    """How this operator runs: `namespaces` empty for all; `liveness_port` None for no probes.
+
+    `lease` None elects nobody; one without a namespace gets the one that `lease_namespace` finds.
+    """
 
     namespaces: tuple[str, ...] = ()
     liveness_port: int | None = 8080
+    lease: Lease | None = field(default_factory=Lease)
+    watch_check_seconds: float = LOOK_SECONDS
 
 
 async def run_operator(config: RuntimeConfig, options: OperatorOptions) -> None:
     """Serve until a signal comes. Raises ConfigurationError when it cannot begin."""
-    async with await connect() as api:
-        cluster = KubernetesCluster(api)
-        cluster_id = config.cluster_id or await cluster.cluster_id()
-        # Reads are not retried inside a pass: the pass itself is run again, with growing patience.
-        runtime = AgentRuntimeProvider(replace(config, cluster_id=cluster_id, max_retries=0))
-        try:
-            await _initialize(runtime)
+    start = asyncio.current_task()
+    stops = StopRequests(lambda: _give_up(start))
+    stops.take_over()
+    health = Health()
+    try:
+        with served_health(options.liveness_port, health):
+            async with beside(health) as side, await connect() as api:
+                await _stand_by_and_serve(config, options, api, side, stops)
+    except asyncio.CancelledError:
+        if start is None or not stops.asked:
+            raise
+        start.uncancel()
+    logger.info("stopped")
+
+
+def _give_up(start: asyncio.Task[Any] | None) -> None:
+    logger.info("stopping: nothing is served yet")
+    if start is not None:
+        start.cancel()
+
+
+async def _stand_by_and_serve(
+    config: RuntimeConfig, options: OperatorOptions, api: client.ApiClient, side: Beside, stops: StopRequests
+) -> None:
+    leadership = side.candidate(_located(options.lease, options.namespaces)) if options.lease else None
+    guard = leadership.guard if leadership else unguarded
+    cluster = KubernetesCluster(api, guard=guard)
+    cluster_id = config.cluster_id or await cluster.cluster_id()
+    # Reads are not retried inside a pass: the pass itself is run again, with growing patience.
+    runtime = AgentRuntimeProvider(replace(config, cluster_id=cluster_id, max_retries=0), guard=guard)
+    try:
+        await _initialize(runtime)
+        async with side.leading(leadership):
             brake = DeletionBrake(config.max_deletes_per_minute)
             reconciler = Reconciler(cluster, runtime, lambda: datetime.now(UTC), brake)
             passes = Passes(reconciler, interval=config.listing_age, random=random.random)
-            await _serve(passes, options)
-        finally:
-            await runtime.close()
+            await _serve(passes, runtime, side, options, stops)
+    finally:
+        await runtime.close()
+
+
+def _located(lease: Lease, served: tuple[str, ...]) -> Lease:
+    return replace(lease, namespace=lease.namespace or lease_namespace(os.environ, served))
 
 
 async def _initialize(runtime: AgentRuntimeProvider) -> None:
@@ -68,12 +111,16 @@ async def _initialize(runtime: AgentRuntimeProvider) -> None:
         logger.info("cluster %s, runtime %s at %s", facts.cluster_id, facts.type, facts.endpoint)
 
 
-async def _serve(passes: Passes, options: OperatorOptions) -> None:
+async def _serve(
+    passes: Passes, runtime: AgentRuntimeProvider, side: Beside, options: OperatorOptions, stops: StopRequests
+) -> None:
     registry = kopf.OperatorRegistry()
     settings = handlers.settings()
     settings.scanning.disabled = bool(options.namespaces)
-    handlers.register(registry, passes)
+    deliveries = Deliveries()
+    handlers.register(registry, passes, deliveries)
     stop_flag = asyncio.Event()
+    stops.stop = lambda: _stop(passes, runtime, stop_flag)
 
     @kopf.on.login(registry=registry)
     def login(**known: Any) -> kopf.ConnectionInfo | None:
@@ -83,27 +130,28 @@ async def _serve(passes: Passes, options: OperatorOptions) -> None:
     async def take_over_signals(**_: Any) -> None:
         # kopf sets its own handlers once this has first given way; ours replace them.
         await asyncio.sleep(0)
-        _on_stop_signal(lambda: _stop(passes, stop_flag))
+        stops.take_over()
 
-    port = options.liveness_port
+    side.check_delivery(deliveries, options.namespaces, options.watch_check_seconds)
     await kopf.operator(
         registry=registry,
         settings=settings,
         standalone=True,
         clusterwide=not options.namespaces,
         namespaces=options.namespaces,
-        liveness_endpoint=None if port is None else f"http://0.0.0.0:{port}/healthz",
+        # Named, for otherwise kopf asks for the user's name, which a container's user need not have.
+        identity=peering_identity(),
         stop_flag=stop_flag,
     )
 
 
-def _on_stop_signal(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+def peering_identity() -> Any:
+    """A name for kopf's peering, which is not used; kopf's own type for it is not public."""
+    return COMPONENT
 
 
-def _stop(passes: Passes, stop_flag: asyncio.Event) -> None:
+def _stop(passes: Passes, runtime: AgentRuntimeProvider, stop_flag: asyncio.Event) -> None:
     logger.info("stopping: passes in flight end first")
     asyncio.get_running_loop().call_later(STOP_SECONDS, stop_flag.set)
     passes.close(stop_flag.set)
+    runtime.stop_waiting()

@@ -11,6 +11,9 @@ AOSError
 ├── Held                     the operator itself holds back for now
 │   ├── Paused               an annotation asks for it
 │   └── DeletionSlowed       too many agents would be deleted at once
+├── PassAbandoned            this process ends: nothing is told of it, and the next one begins the pass anew
+│   ├── LeadershipLost       another process may be writing by now
+│   └── Stopping             the operator was asked to stop, and the pass would have to wait
 └── RuntimeFailure           the runtime did not do what was asked
     ├── RuntimeUnavailable   5xx, time-out, no connection
     │   ├── Throttled        429
@@ -88,6 +91,18 @@ class Paused(Held):
 
 class DeletionSlowed(Held):
     """More agents would be deleted in a minute than the operator may."""
+
+
+class PassAbandoned(AOSError):
+    """A pass ends where it is, without another write. Any pass may be the first, so the next one does it."""
+
+
+class LeadershipLost(PassAbandoned):
+    """This process does not hold the Lease for sure any more."""
+
+
+class Stopping(PassAbandoned):
+    """The operator stops, and does not wait for its turn to ask the runtime."""
 
 
 class RuntimeFailure(AOSError):

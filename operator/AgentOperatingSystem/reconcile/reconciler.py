@@ -27,6 +27,7 @@ from AgentOperatingSystem.model.errors import (
     Held,
     ModelNotFound,
     OwnershipError,
+    PassAbandoned,
     Paused,
     RuntimeFailure,
     RuntimeMoved,
@@ -73,6 +74,9 @@ R = TypeVar("R")
 FIRST_VERSION = "1"
 # How long a detached agent's stamp is tried to be taken off, before the agent is left as it is.
 RELEASE_PATIENCE = timedelta(minutes=1)
+
+# After these nothing may or can be written: the pass ends without a word, and another one begins anew.
+_UNTOLD = (ClusterFailure, PassAbandoned)
 
 _DONE = {
     Step.CREATE: ("Created", "Created agent {name}, version {version}, on {deployment}."),
@@ -134,7 +138,7 @@ class Reconciler:
         """What nobody foresaw is told on the resource too, and is tried again: a bug must not be silent."""
         try:
             return await work
-        except ClusterFailure:
+        except _UNTOLD:
             raise
         except Exception as error:
             logger.exception("a pass ended in an error that nobody foresaw")
@@ -144,7 +148,7 @@ class Reconciler:
     async def _pass(self, resource: Resource) -> Result:
         try:
             findings, plan, resource = await self._make_it_so(resource)
-        except ClusterFailure:
+        except _UNTOLD:
             raise
         except AOSError as error:
             return await self._tell_failure(resource, error)
@@ -156,7 +160,7 @@ class Reconciler:
     async def _farewell(self, resource: Resource) -> Result | None:
         try:
             gone = await self._let_go(resource)
-        except ClusterFailure:
+        except _UNTOLD:
             raise
         except AOSError as error:
             return await self._tell_stuck(resource, error)

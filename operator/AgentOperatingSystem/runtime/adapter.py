@@ -85,5 +85,8 @@ class RuntimeAdapter(Protocol):
     ) -> Answer:
         """Say `text` to the agent's `version` on a thread; its calls of functions go to `execute`."""
 
+    def stop_waiting(self) -> None:
+        """From now on a request that cannot be sent at once raises Stopping, those that wait now as well."""
+
     async def close(self) -> None:
         """Close connections."""

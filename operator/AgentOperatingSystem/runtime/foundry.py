@@ -25,6 +25,7 @@ from azure.core.exceptions import (
 from AgentOperatingSystem.model.crossing import crossing
 from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
 from AgentOperatingSystem.model.errors import NotFound, RuntimeFailure, Throttled
+from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.model.stamp import Stamp, split_metadata
 from AgentOperatingSystem.runtime.adapter import Answer, ToolCall, ToolExecutor
 from AgentOperatingSystem.runtime.azure_errors import Refusal, failure, seconds_to_wait
@@ -37,6 +38,7 @@ from AgentOperatingSystem.runtime.foundry_wire import (
     version_from_wire,
 )
 from AgentOperatingSystem.runtime.pace import Pace
+from AgentOperatingSystem.runtime.turns import Turns
 
 T = TypeVar("T")
 
@@ -48,15 +50,15 @@ MAX_TOOL_ROUNDS = 16
 class FoundryAdapter:
     """One Foundry project over azure-ai-projects 2.x and its OpenAI client."""
 
-    def __init__(self, endpoint: str, config: RuntimeConfig) -> None:
+    def __init__(self, endpoint: str, config: RuntimeConfig, *, guard: Guard = unguarded) -> None:
         self._endpoint = endpoint
         self._host = urlsplit(endpoint).hostname or ""
         self._config = config
         self._connection = connect(endpoint, config)
-        self._slots = asyncio.Semaphore(config.max_in_flight)
         self._pace = Pace(
             config.requests_per_second, burst=2 * config.requests_per_second, clock=time.monotonic
         )
+        self._turns = Turns(config.max_in_flight, self._pace, guard)
 
     async def get(self, name: str) -> ObservedAgent | None:
         try:
@@ -192,6 +194,9 @@ class FoundryAdapter:
             "its purpose or its tools lead it in circles."
         )
 
+    def stop_waiting(self) -> None:
+        self._turns.stop_waiting()
+
     async def close(self) -> None:
         await self._connection.close()
 
@@ -217,9 +222,8 @@ class FoundryAdapter:
         writes: bool = False,
         seconds: float = CONTROL_SECONDS,
     ) -> T:
-        """Send one request in a free slot; whatever goes wrong is raised from the error tree."""
-        async with self._slots:
-            await self._pace.wait()
+        """Send one request when it is its turn; whatever goes wrong is raised from the error tree."""
+        async with self._turns.turn(writes=writes):
             try:
                 async with (
                     crossing(f"runtime.{operation}", server=self._host),

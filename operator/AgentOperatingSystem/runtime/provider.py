@@ -25,6 +25,7 @@ from AgentOperatingSystem.model.definition import (
 from AgentOperatingSystem.model.deployment import deployment_name
 from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict, SpecRejected
 from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
+from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal, surplus_versions
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
@@ -78,8 +79,11 @@ class AgentRuntimeProvider:
     Also an async context manager. Every method raises from the tree in `model.errors`.
     """
 
-    def __init__(self, config: RuntimeConfig, *, adapter: RuntimeAdapter | None = None) -> None:
+    def __init__(
+        self, config: RuntimeConfig, *, adapter: RuntimeAdapter | None = None, guard: Guard = unguarded
+    ) -> None:
         self._config = config
+        self._guard = guard
         self._given = adapter
         self._adapter: RuntimeAdapter | None = None
         self._inventory: Inventory | None = None
@@ -96,13 +100,18 @@ class AgentRuntimeProvider:
         if self._given is None:
             from AgentOperatingSystem.runtime.foundry import FoundryAdapter  # noqa: PLC0415 - loads Azure
 
-            self._given = FoundryAdapter(facts.endpoint, self._config)
+            self._given = FoundryAdapter(facts.endpoint, self._config, guard=self._guard)
         self._adapter = self._given
         age = self._config.listing_age
         self._inventory = Inventory(self._adapter.list_all, max_age=age, clock=time.monotonic)
         self._deployments = Deployments(
             self._adapter.deployments, self._adapter.has_deployment, max_age=age, clock=time.monotonic
         )
+
+    def stop_waiting(self) -> None:
+        """From now on what cannot be asked of the runtime at once raises Stopping: the process is to end."""
+        if self._adapter is not None:
+            self._adapter.stop_waiting()
 
     async def close(self) -> None:
         """Close connections. The agents stay as they are."""

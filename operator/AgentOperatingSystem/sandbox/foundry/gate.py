@@ -205,6 +205,7 @@ def _record(request: web.Request, now: float, fault: Fault | None) -> RequestRec
         operation=operation,
         fault=None if fault is None else fault.label,
         authorization=None if token is None else fingerprint(token)[:FINGERPRINT_SHOWN],
+        user_agent=request.headers.get("User-Agent", ""),
     )
 
 

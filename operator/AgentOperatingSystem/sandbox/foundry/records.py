@@ -121,6 +121,7 @@ class RequestRecord:
     status: int | None = None
     fault: str | None = None
     authorization: str | None = None
+    user_agent: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,142 @@
+"""The results for people: tables on the terminal, and a plot beside docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.benchmarks.measure import Creation, Rest, Restart, Results
+
+EVENT = "create events"
+# The note of the thread on the resource, one for each.
+THREAD_WRITES = 1
+_CPU, _TIME = "#b5541c", "#1f6f8b"
+
+
+def print_report(results: Results) -> None:
+    """All tables."""
+    console = Console(width=120)
+    console.print(_creations(results.creations))
+    console.print(_ratios(results))
+    console.print(_restarts(results.restarts))
+    console.print(_rests(results.rests))
+    for name in ("by_package", "below_ours", "ours"):
+        if name in results.profile:
+            console.print(_profile(name, results.profile[name]))
+
+
+def write_docs(results: Results, folder: Path) -> None:
+    """performance.json, and performance.png where matplotlib is installed (the group `bench`)."""
+    results.save(folder / "performance.json")
+    try:
+        from matplotlib import pyplot  # noqa: PLC0415 - only for this, and only where it is
+    except ModuleNotFoundError:
+        Console(stderr=True).print("no plot: matplotlib is not installed (the dependency group `bench`)")
+        return
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    drawn = (("seconds until all are done", "all"), ("operator CPU, s", "cpu"), ("peak memory, MB", "peak"))
+    for axis, (title, attribute) in zip(axes, drawn, strict=True):
+        for who, style, colour in (("ours", "o-", _CPU), ("bare", "s--", _TIME)):
+            points = [one for one in results.creations if one.who == who]
+            axis.plot(
+                [one.count for one in points],
+                [getattr(one, attribute) for one in points],
+                style,
+                color=colour,
+                label={"ours": "this operator", "bare": "bare kopf handler"}[who],
+            )
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("resources")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    figure.savefig(folder / "performance.png", dpi=130)
+
+
+def _creations(found: Iterable[Creation]) -> Table:
+    heads = "resources", "who", "start s", "work s", "all s", "CPU s", "peak MB", "writes each", "calls each"
+    table = _table("From the operator's start to the last status", *heads)
+    for one in found:
+        calls = sum(one.calls.values()) / one.count
+        cells = one.start, one.work, one.all, one.cpu, one.peak
+        table.add_row(
+            str(one.count), one.who, *(f"{cell:.1f}" for cell in cells), f"{one.each():.2f}", f"{calls:.2f}"
+        )
+    return table
+
+
+def _ratios(results: Results) -> Table:
+    table = _table(
+        "Times the bare handler",
+        "resources",
+        "all",
+        "work",
+        "CPU",
+        "CPU after the first",
+        "writes but Event and thread",
+    )
+    for ours in (one for one in results.creations if one.who == "ours"):
+        bare = results.of("bare", ours.count)
+        if bare is not None:
+            after = (ours.cpu - ours.cpu_at_first) / max(bare.cpu - bare.cpu_at_first, 0.01)
+            cells = (
+                ours.all / bare.all,
+                ours.work / bare.work,
+                ours.cpu / bare.cpu,
+                after,
+                ours.each(EVENT) - THREAD_WRITES,
+            )
+            table.add_row(str(ours.count), *(f"{cell:.2f}" for cell in cells))
+    return table
+
+
+def _restarts(found: Iterable[Restart]) -> Table:
+    table = _table(
+        "A restart", "resources", "writes", "runtime calls", "reads", "CPU s", "seconds", "peak MB"
+    )
+    for one in found:
+        table.add_row(
+            str(one.count),
+            str(sum(one.writes.values())),
+            _told(one.calls),
+            _told(one.reads),
+            f"{one.cpu:.1f}",
+            f"{one.seconds:.1f}",
+            f"{one.peak:.0f}",
+        )
+    return table
+
+
+def _rests(found: Iterable[Rest]) -> Table:
+    table = _table("A drift interval at rest", "resources", "writes", "runtime calls", "reads", "CPU s", "MB")
+    for one in found:
+        table.add_row(
+            str(one.count),
+            f"{one.writes:g}",
+            _told(one.calls),
+            f"{one.reads:.0f}",
+            f"{one.cpu:.2f}",
+            f"{one.resident:.0f}",
+        )
+    return table
+
+
+def _profile(name: str, counts: dict[str, int]) -> Table:
+    table = _table(f"CPU samples: {name}", "where", "samples", "%")
+    total = sum(counts.values())
+    for where, count in list(counts.items())[:25]:
+        table.add_row(where, str(count), f"{100 * count / total:.1f}")
+    return table
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, justify="right")
+    return table
+
+
+def _told(counts: dict[str, int] | dict[str, float]) -> str:
+    return ", ".join(f"{name} {count:g}" for name, count in sorted(counts.items())) or "0"
