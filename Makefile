@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := operator tests
+SOURCES := operator tests charts
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test e2e contract check generate lock format
@@ -43,9 +43,12 @@ check: $(READY) ## Format, lint, types, import borders, generated files
 	@$(BIN)/lint-imports
 	@fresh=$$(mktemp -d) && $(BIN)/aos crds --output $$fresh && diff -r $$fresh crds \
 		|| { echo "crds/ is stale: run make generate" >&2; exit 1; }
+	@$(BIN)/python -m pytest --quiet --no-header tests/chart/test_generated.py
 
-generate: $(READY) ## Write the generated files: crds/
+generate: $(READY) ## Write the generated files: crds/, the charts' copies, docs/reference.md
 	@$(BIN)/aos crds --output crds
+	@$(BIN)/python charts/generate.py
+	@$(BIN)/python -m AgentOperatingSystem.api.reference > docs/reference.md
 
 format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff format $(SOURCES)
