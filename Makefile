@@ -32,6 +32,10 @@ e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once
 	@$(BIN)/python tests/e2e/controlplane fetch --controllers
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --numprocesses=2 --dist=loadfile \
 		tests/e2e tests/scenarios tests/contract/kubernetes tests/contract/kubectl
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --all-crash-points tests/reliability/test_crash_matrix.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --all-crash-points \
+		tests/reliability/test_crash_matrix.py tests/reliability/test_two_operators.py \
+		tests/reliability/test_namespace_deletion.py
 
 contract: $(READY) ## The table: what the embedded Kubernetes API and a real one answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/table.py

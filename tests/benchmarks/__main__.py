@@ -20,7 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="bench", description="What the operator costs, on a real control plane."
     )
-    parser.add_argument("--sizes", type=_numbers, default=[100, 300, 1000, 3000])
+    parser.add_argument("--sizes", type=_numbers, default=[1, 100, 300, 1000, 3000])
     parser.add_argument("--restarts", type=_numbers, default=[1000, 3000])
     parser.add_argument(
         "--profile", type=int, default=1000, help="resources to take the profile at; 0 for none"

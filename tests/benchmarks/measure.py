@@ -24,23 +24,18 @@ REST_INTERVALS = 3
 class Creation:
     """`count` resources that were there when the operator was started, until the last one had its status.
 
-    `start`: seconds until the first one had it, which is mostly the start of the process.
+    `first` and `all`: seconds from the start of the process until the first one had it, and until all had.
     """
 
     who: str
     count: int
-    start: float
+    first: float
     all: float
     cpu: float
-    cpu_at_first: float
     peak: float
     writes: dict[str, int]
+    reads: dict[str, int]
     calls: dict[str, int]
-
-    @property
-    def work(self) -> float:
-        """Seconds from the first to the last."""
-        return self.all - self.start
 
     def each(self, *leaving_out: str) -> float:
         """Kubernetes writes for each resource."""
@@ -143,9 +138,9 @@ def _creation(who: str, plot: Plot, process: Measured) -> Creation:
             first.at,
             last.at,
             settled.cpu,
-            first.cpu,
             settled.peak,
             dict(plot.writes()),
+            dict(plot.reads()),
             dict(plot.calls()),
         )
 

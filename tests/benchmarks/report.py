@@ -56,39 +56,57 @@ def write_docs(results: Results, folder: Path) -> None:
 
 
 def _creations(found: Iterable[Creation]) -> Table:
-    heads = "resources", "who", "start s", "work s", "all s", "CPU s", "peak MB", "writes each", "calls each"
+    heads = (
+        "resources",
+        "who",
+        "first s",
+        "all s",
+        "CPU s",
+        "peak MB",
+        "writes each",
+        "reads each",
+        "calls each",
+    )
     table = _table("From the operator's start to the last status", *heads)
     for one in found:
         calls = sum(one.calls.values()) / one.count
-        cells = one.start, one.work, one.all, one.cpu, one.peak
+        cells = one.first, one.all, one.cpu, one.peak
+        reads = sum(one.reads.values()) / one.count
         table.add_row(
-            str(one.count), one.who, *(f"{cell:.1f}" for cell in cells), f"{one.each():.2f}", f"{calls:.2f}"
+            str(one.count),
+            one.who,
+            *(f"{cell:.1f}" for cell in cells),
+            f"{one.each():.2f}",
+            f"{reads:.2f}",
+            f"{calls:.2f}",
         )
     return table
 
 
 def _ratios(results: Results) -> Table:
-    table = _table(
-        "Times the bare handler",
+    """With one resource a run is its start-up: the last columns are without it."""
+    heads = (
         "resources",
-        "all",
-        "work",
+        "time",
         "CPU",
-        "CPU after the first",
+        "time, less start-up",
+        "CPU, less start-up",
         "writes but Event and thread",
     )
-    for ours in (one for one in results.creations if one.who == "ours"):
+    table = _table("Times the bare handler", *heads)
+    starts = results.of("ours", 1), results.of("bare", 1)
+    for ours in (one for one in results.creations if one.who == "ours" and one.count > 1):
         bare = results.of("bare", ours.count)
-        if bare is not None:
-            after = (ours.cpu - ours.cpu_at_first) / max(bare.cpu - bare.cpu_at_first, 0.01)
-            cells = (
-                ours.all / bare.all,
-                ours.work / bare.work,
-                ours.cpu / bare.cpu,
-                after,
-                ours.each(EVENT) - THREAD_WRITES,
-            )
-            table.add_row(str(ours.count), *(f"{cell:.2f}" for cell in cells))
+        if bare is None:
+            continue
+        cells = [ours.all / bare.all, ours.cpu / bare.cpu]
+        if starts[0] is not None and starts[1] is not None:
+            cells += [
+                (ours.all - starts[0].all) / (bare.all - starts[1].all),
+                (ours.cpu - starts[0].cpu) / (bare.cpu - starts[1].cpu),
+            ]
+        cells.append(ours.each(EVENT) - THREAD_WRITES)
+        table.add_row(str(ours.count), *(f"{cell:.2f}" for cell in cells))
     return table
 
 

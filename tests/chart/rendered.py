@@ -79,17 +79,24 @@ def _process(container: Json, environment: Mapping[str, str], log: Path) -> subp
 
 
 def started(container: Json) -> None:
-    """Wait until the container's startup probe says that it is up."""
-    probe = container["startupProbe"]
+    """Wait until the container's startup probe succeeds, and its readiness probe if it has one."""
+    for name in ("startupProbe", "readinessProbe"):
+        if name in container:
+            command = _probe(container, container[name])
+            eventually(
+                lambda command=command: subprocess.run(command, capture_output=True, check=False).returncode,
+                lambda code: code == 0,
+                what=f"its {name} succeeds",
+                every=0.2,
+            )
+
+
+def _probe(container: Json, probe: Json) -> list[str]:
+    """What asks on this machine what the kubelet would ask in the pod."""
     if "exec" in probe:
-        command = [str(BIN / probe["exec"]["command"][0]), *probe["exec"]["command"][1:]]
-    else:
-        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-        get = probe["httpGet"]
-        url = f"http://127.0.0.1:{ports[get['port']]}{get['path']}"
-        command = [sys.executable, "-c", f"import urllib.request as u; u.urlopen({url!r}, timeout=5)"]
-    eventually(
-        lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0,
-        what="its startup probe succeeds",
-        every=0.2,
-    )
+        program, *arguments = probe["exec"]["command"]
+        return [str(BIN / program), *arguments]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    get = probe["httpGet"]
+    url = f"http://127.0.0.1:{ports[get['port']]}{get['path']}"
+    return [sys.executable, "-c", f"import urllib.request as u; u.urlopen({url!r}, timeout=5)"]

@@ -167,10 +167,11 @@ def test_every_container_is_hardened(helm: Helm) -> None:
                 assert found["resources"]["limits"]["memory"]
 
 
-def test_it_is_probed_for_liveness_and_never_for_readiness(helm: Helm) -> None:
+def test_the_kubelet_asks_what_the_operator_answers(helm: Helm) -> None:
     found = operator(helm)
-    assert found["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
-    assert "readinessProbe" not in found
+    asked = {name: found[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert asked["startup"] == asked["liveness"] == {"path": "/healthz", "port": "health"}
+    assert asked["readiness"] == {"path": "/readyz", "port": "health"}
 
 
 def test_only_the_operators_pod_has_the_accounts_token(helm: Helm) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tests.harness.crashing import CrashPoint, Recording
 from tests.harness.polling import eventually
 from tests.reliability.actions import ACTIONS, Action
-from tests.reliability.playground import LOOK_EVERY, Playground
+from tests.reliability.playground import LOOK_EVERY, WITHIN, Playground
 from tests.reliability.processes import KILLED, Operator
 from tests.reliability.subjects import Project, Subject, broken_promises, problems_now
 

@@ -204,7 +204,8 @@ def broken_promises(
     """What is not as the action promises, in words; empty when all is well.
 
     `lost_conversations` are there beyond those that the resource names: their create answers were lost.
-    As many as `surplus_versions` may be there too many. Each of `tellers` operators may tell a thing in an Event, once.
+    As many as `surplus_versions` may be too many. Each of `tellers` operators may tell a thing in an Event,
+    once.
     """
     return [
         *_on_resource(subject, seen),

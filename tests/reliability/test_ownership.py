@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from tests.harness.planes import create_namespace
@@ -198,13 +199,15 @@ async def test_a_cluster_rebuilt_from_git_finds_its_agents_and_another_one_does_
         thread = subject.item["status"]["runtime"]["threadId"]
     with another_plane() as plane:
         create_namespace(plane, workbench.namespace)
-        place = {"namespace": workbench.namespace, "project": workbench.project.name}
+        rebuild = partial(
+            Workbench, plane, projects, namespace=workbench.namespace, project=workbench.project.name
+        )
         with nothing_changes(workbench.project):
-            async with Workbench(plane, projects, **place) as rebuilt:
+            async with rebuild() as rebuilt:
                 again = await rebuilt.put(NAME)
                 assert is_about(again.item, "Running")
             await _forget(again)
-            async with Workbench(plane, projects, cluster_id="other-cluster", **place) as other:
+            async with rebuild(cluster_id="other-cluster") as other:
                 says_why(await other.put(NAME), "OwnershipConflict", f"{CLUSTER_ID}/")
     # Git does not know the old thread, and the service cannot be asked for it: it is the one that is left.
     assert set(workbench.project.conversations()) - {thread}
