@@ -187,13 +187,19 @@ def _all_that_is_told(stage: Stage) -> dict[str, str]:
     return {
         "log": stage.operator.log,
         "status": json.dumps([item.get("status", {}) for item in stage.read_all()]),
-        "annotations": json.dumps([item["metadata"].get("annotations", {}) for item in stage.read_all()]),
+        "annotations": json.dumps([_our_annotations(item) for item in stage.read_all()]),
         "events": "\n".join(str(event.message) for event in events),
         "agents": json.dumps([dict(agent.latest.metadata) for agent in agents]),
         "conversations": json.dumps(
             [dict(conversation.metadata) for conversation in stage.foundry.conversations().values()]
         ),
     }
+
+
+def _our_annotations(item: Json) -> Json:
+    """What the operator wrote; kubectl's copy of what the author applied is the author's."""
+    annotations = item["metadata"].get("annotations", {})
+    return {name: value for name, value in annotations.items() if name.startswith(GROUP)}
 
 
 def _sweep(stage: Stage) -> None:
