@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.chart.conftest import helm
 
 if TYPE_CHECKING:
     from tests.harness.planes import Plane, RealPlane
+
+
+__all__ = ["helm"]  # the image's tests render the chart
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from AgentOperatingSystem.sandbox.foundry.records import Behaviour
 from AgentOperatingSystem.sandbox.foundry.server import _agent_body as agent_body
 from AgentOperatingSystem.sandbox.foundry.state import Account, Project
 
-EXAMPLES = 150
+EXAMPLES = 60
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 FACTS = RuntimeFacts(
     "Foundry", "https://acme.services.ai.azure.com/api/projects/board", "llama-3.3-70b", "c1"
