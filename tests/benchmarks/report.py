@@ -22,7 +22,7 @@ def print_report(results: Results) -> None:
     console.print(_ratios(results))
     console.print(_restarts(results.restarts))
     console.print(_rests(results.rests))
-    for name in ("by_package", "below_ours", "ours"):
+    for name in ("by_cause", "by_package", "below_ours", "ours"):
         if name in results.profile:
             console.print(_profile(name, results.profile[name]))
 
@@ -31,7 +31,7 @@ def write_docs(results: Results, folder: Path) -> None:
     """performance.json, and performance.png where matplotlib is installed (the group `bench`)."""
     results.save(folder / "performance.json")
     try:
-        from matplotlib import pyplot  # noqa: PLC0415 - only for this, and only where it is
+        from matplotlib import pyplot  # type: ignore[import-not-found]  # noqa: PLC0415 - where it is
     except ModuleNotFoundError:
         Console(stderr=True).print("no plot: matplotlib is not installed (the dependency group `bench`)")
         return

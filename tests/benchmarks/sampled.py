@@ -1,8 +1,8 @@
 """`aos operator` with a clock that rings for every few milliseconds of CPU time and notes whose they were.
 
 Run as `python tests/benchmarks/sampled.py FILE operator ...`; on a clean end FILE holds the counts as JSON.
-Why not cProfile: it makes small functions look dear. A sample is CPU time that was really spent, and it
-belongs to the package nearest to it that is not the standard library: who called `json.loads` has paid for it.
+Why not cProfile: it makes small functions look dear. A sample is CPU time that was really spent. It belongs
+to the package nearest to it that is not the standard library: who called `json.loads` has paid for it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,23 @@ from AgentOperatingSystem import cli
 
 EVERY_SECONDS = 0.004
 OURS = "AgentOperatingSystem"
-_PACKAGES, _STANDARD, _IMPORTING = "site-packages/", "lib/python", "<frozen importlib"
+_PACKAGES, _IMPORTING = "site-packages/", "<frozen importlib"
+_CAUSES = {
+    f"{OURS}/runtime/": "calls of the runtime",
+    f"{OURS}/kube/client.py": "requests to the API server",
+    f"{OURS}/kube/": "triggers and passes",
+    f"{OURS}/telemetry/": "logs, metrics, traces",
+    f"{OURS}/reconcile/": "decisions and status",
+    f"{OURS}/model/": "decisions and status",
+    "site-packages/kopf/": "kopf",
+}
 
 
 class Samples:
-    """Counts of CPU samples: by package, and below our own functions."""
+    """Counts of CPU samples: by what they were for, by package, and below our own functions."""
 
     def __init__(self) -> None:
+        self.by_cause: Counter[str] = Counter()
         self.by_package: Counter[str] = Counter()
         self.ours: Counter[str] = Counter()
         self.below_ours: Counter[str] = Counter()
@@ -39,8 +49,12 @@ class Samples:
             )
             frame = frame.f_back
         if any(file.startswith(_IMPORTING) for file, _ in frames):
+            self.by_cause["imports"] += 1
             self.by_package["(imports)"] += 1
             return
+        self.by_cause[
+            next(filter(None, (_cause(file) for file, _ in frames)), "event loop, sockets, TLS")
+        ] += 1
         owners = [_owner(file) for file, _ in frames]
         named = [owner for owner in owners if owner]
         self.by_package[named[0] if named and named[0] != "(start)" else "(event loop)"] += 1
@@ -57,6 +71,11 @@ class Samples:
         return json.dumps(
             {name: dict(counts.most_common(60)) for name, counts in vars(self).items()}, indent=1
         )
+
+
+def _cause(file: str) -> str:
+    """What of the operator's doings a frame belongs to; the innermost that says anything counts."""
+    return next((cause for part, cause in _CAUSES.items() if part in file), "")
 
 
 def _owner(file: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seed N [--control-plane real]`: one seed, by hand. Ends with 1 when a promise broke."""
+"""`python -m tests.chaos --seed N [--control-plane real]`: one seed. Ends with 1 when a promise broke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong in the runtime during chaos: refusals, time-outs and cut connections, before and after the effect.
+"""What goes wrong in the runtime during chaos, before and after the effect.
 
 Each kind has a name, so that the runtime's own log tells afterwards which answers were lost.
 """
@@ -28,7 +28,7 @@ _LOST_ANSWERS = frozenset({DONE_AND_REFUSED, DONE_AND_SLOW, DONE_AND_CUT, SLOW})
 
 
 def chaos_faults(seed: int) -> list[Fault]:
-    """5 % 429, 5 % 5xx, 2 % time-outs, 2 % cut connections; all but the 429 half before, half after the effect."""
+    """5 % 429, 5 % 5xx, 2 % time-outs, 2 % cut connections; but for 429, half of each after the effect."""
     kinds = (
         Fault(name=REFUSED, status=503, probability=0.025),
         Fault(name=DONE_AND_REFUSED, status=500, lost=True, probability=0.025),

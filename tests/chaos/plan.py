@@ -24,7 +24,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Act:
-    """`verb` on the resource `name`, `at` seconds after the beginning; `spec` is the whole one that it has then."""
+    """`verb` on the resource `name`, `at` seconds after the beginning; `spec` is the whole one afterwards."""
 
     at: float
     verb: Verb

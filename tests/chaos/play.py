@@ -21,12 +21,11 @@ from tests.chaos.faults import SLOW_SECONDS, TIMEOUT_SECONDS, chaos_faults, lost
 from tests.chaos.plan import Act, Blow, Plan, Strike, Verb
 from tests.chaos.promises import Breach, Sight, breaches
 from tests.harness.planes import EmbeddedPlane, Plane, RealPlane
-from tests.harness.process import OperatorProcess
 from tests.harness.stage import GROUP, PLURAL, VERSION, Stage, open_stage
 from urllib3.exceptions import HTTPError
 
 DRIFT_SECONDS = 4
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "RUNTIME_TIMEOUT": str(TIMEOUT_SECONDS),
     "AOS_DRIFT_INTERVAL": str(DRIFT_SECONDS),
     "AOS_MAX_DELETES_PER_MINUTE": "100000",
@@ -89,13 +88,7 @@ def chaos_stage(plane: Plane, folder: Path) -> Iterator[Stage]:
     """A stage whose operator needs no API server to be started again: its kubeconfig is made once."""
     with open_stage(plane, folder) as stage:
         kubeconfig = plane.admit_operator(stage.namespace, cluster_wide=False, identity=False)
-        first = stage.operator
-        operator = OperatorProcess(
-            lambda _cluster_wide, _identity: kubeconfig,
-            stage.namespace,
-            {**first._environment, **SETTINGS},
-            first._log,
-        )
+        operator = stage.operator.twin(lambda _cluster_wide, _identity: kubeconfig, stage.operator._log)
         try:
             yield replace(stage, operator=operator)
         finally:
@@ -109,7 +102,7 @@ def look(stage: Stage) -> Sight:
 
 
 def play(stage: Stage, plan: Plan, *, within: float) -> Outcome:
-    """Play the plan to its end, and wait until every promise is kept. Raises PromisesBroken, naming the seed."""
+    """Play the plan to its end, and wait until every promise is kept. Raises PromisesBroken."""
     toll = Toll()
     for fault in chaos_faults(plan.seed):
         stage.foundry.faults.add(fault)
@@ -146,8 +139,8 @@ class Keeper:
         return self._toll
 
     def start(self) -> None:
-        """The first start."""
-        self._stage.operator.start()
+        """Start it, the first time and again."""
+        self._stage.operator.start(**SETTINGS)
 
     def kill(self, pause: float) -> None:
         """SIGKILL; started again after `pause` seconds."""
@@ -164,7 +157,7 @@ class Keeper:
                 self._end(RESTART_SECONDS)
         elif time.monotonic() >= self._start_at:
             self._start_at = None
-            self._stage.operator.start()
+            self.start()
 
     def _end(self, pause: float) -> None:
         self._stage.operator.kill()
@@ -178,7 +171,7 @@ class Keeper:
         try:
             self._toll.unnoted |= look(self._stage).unnoted()
         except (HTTPError, ApiException):
-            # The API server is away: every conversation may be one of them, those that are noted by the end are not.
+            # The API server is away: it may be any of them, and those that are noted in the end are not.
             self._toll.unnoted |= self._stage.foundry.conversations().keys()
 
 
@@ -215,7 +208,7 @@ class _Hands:
                 self._objects.patch_namespaced_custom_object(*self._where, act.name, {"spec": act.spec})
 
     def _is_done_already(self, act: Act, refusal: ApiException) -> bool:
-        """An earlier try took effect, though its answer was lost. A name that is still going is not free yet."""
+        """An earlier try took effect, though its answer was lost. A name that is still going is not free."""
         if act.verb is Verb.DELETE and refusal.status == 404:
             return True
         if act.verb is Verb.CREATE and refusal.status == 409:
@@ -246,9 +239,14 @@ def _act(stage: Stage, plan: Plan, keeper: Keeper) -> None:
     acts, strikes = deque(plan.acts), deque(plan.strikes)
     waiting: dict[str, _Line] = defaultdict(_Line)
     restarts: list[threading.Thread] = []
+    faulty = True
     began = time.monotonic()
     while acts or strikes or waiting:
         now = time.monotonic() - began
+        if faulty and not acts and not strikes:
+            # What still waits is a name that is not free yet: it must become free without further ado.
+            faulty = False
+            stage.foundry.faults.clear()
         while acts and acts[0].at <= now:
             act = acts.popleft()
             waiting[act.name].acts.append(act)
@@ -288,7 +286,7 @@ def restart_api(plane: Plane) -> None:
     """The API server goes and comes back with the same state."""
     match plane:
         case EmbeddedPlane():
-            plane._server.restart()
+            plane.server.restart()
         case RealPlane():
             plane._plane.restart_apiserver(kill=True)
 
@@ -354,9 +352,8 @@ def _surplus_versions(sight: Sight, plan: Plan) -> int:
 def _failure(plan: Plan, when: str, broken: list[Breach]) -> PromisesBroken:
     told = "\n  ".join(str(breach) for breach in broken[:40])
     more = f"\n  and {len(broken) - 40} more" if len(broken) > 40 else ""
-    return PromisesBroken(
-        f"seed {plan.seed}, {when} ({len(broken)} broken):\n  {told}{more}\nagain: make chaos SEED={plan.seed}"
-    )
+    head = f"seed {plan.seed}, {when} ({len(broken)} broken):"
+    return PromisesBroken(f"{head}\n  {told}{more}\nagain: make chaos SEED={plan.seed}")
 
 
 def _told(counts: Counter[str]) -> str:
