@@ -98,8 +98,11 @@ def test_a_watch_ends_after_its_time_with_a_bookmark(target: Target, home: Home)
     events = target.watch(
         home.all, lambda _: False, resourceVersion="0", allowWatchBookmarks="true", timeoutSeconds="3"
     )
-    assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
-    assert int(events[1]["object"]["metadata"]["resourceVersion"]) >= version
+    # How many bookmarks come in between is the server's affair.
+    kinds = [event["type"] for event in events]
+    assert kinds == ["ADDED", *["BOOKMARK"] * (len(kinds) - 1)]
+    assert len(kinds) >= 2
+    assert int(events[-1]["object"]["metadata"]["resourceVersion"]) >= version
 
 
 def test_a_version_before_time_is_gone(target: Target, home: Home) -> None:
