@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SOURCES := operator tests charts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e contract check generate lock format
+.PHONY: help setup demo test e2e contract chaos bench soak check generate lock format
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,15 @@ e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --all-crash-points \
 		tests/reliability/test_crash_matrix.py tests/reliability/test_two_operators.py \
 		tests/reliability/test_namespace_deletion.py
+
+chaos: $(READY) ## One seed of chaos, played and judged: make chaos SEED=7
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
+
+bench: $(READY) ## What it costs, beside a bare kopf handler, on a real control plane
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.benchmarks
+
+soak: $(READY) ## Twenty minutes of changes: memory, open files and tasks stay flat
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),20)
 
 contract: $(READY) ## The table: what the embedded Kubernetes API and a real one answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/table.py

@@ -29,6 +29,11 @@ _LOST_ANSWERS = frozenset({DONE_AND_REFUSED, DONE_AND_SLOW, DONE_AND_CUT, SLOW})
 
 def chaos_faults(seed: int) -> list[Fault]:
     """5 % 429, 5 % 5xx, 2 % time-outs, 2 % cut connections; but for 429, half of each after the effect."""
+    return [*_refusals_in_bursts(random.Random(seed)), *scattered_faults(seed)]  # noqa: S311 - foreseeable
+
+
+def scattered_faults(seed: int, *, share: float = 1.0) -> list[Fault]:
+    """All but the 429, each as likely as in chaos, or a `share` of that."""
     kinds = (
         Fault(name=REFUSED, status=503, probability=0.025),
         Fault(name=DONE_AND_REFUSED, status=500, lost=True, probability=0.025),
@@ -37,8 +42,10 @@ def chaos_faults(seed: int) -> list[Fault]:
         Fault(name=CUT, drop=True, probability=0.01),
         Fault(name=DONE_AND_CUT, lost=True, probability=0.01),
     )
-    scattered = [replace(kind, seed=seed * len(kinds) + number) for number, kind in enumerate(kinds)]
-    return [*_refusals_in_bursts(random.Random(seed)), *scattered]  # noqa: S311 - it must be foreseeable
+    return [
+        replace(kind, seed=seed * len(kinds) + number, probability=share * kind.probability)
+        for number, kind in enumerate(kinds)
+    ]
 
 
 def lost_answers(requests: Iterable[RequestRecord], operation: str) -> int:
