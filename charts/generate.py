@@ -17,6 +17,7 @@ import yaml
 CHARTS = Path(__file__).resolve().parent
 CRDS = CHARTS.parent / "crds"
 AGENTS_CRD = "agentoperatingsystem.io_purposedrivenagents.yaml"
+RUNTIMES_CRD = "agentoperatingsystem.io_agentruntimes.yaml"
 
 _KEY = re.compile(r"^( *)([A-Za-z][A-Za-z0-9]*):(.*)$")
 _DESCRIPTION = re.compile(r"^ *# -- (.*)$")
@@ -32,16 +33,15 @@ def generated() -> dict[Path, str]:
         CHARTS / "aos-operator" / "files" / "crds" / path.name: path.read_text(encoding="utf-8")
         for path in sorted(CRDS.glob("*.yaml"))
     }
-    crd = yaml.safe_load((CRDS / AGENTS_CRD).read_text(encoding="utf-8"))
-    files[CHARTS / "aos-agents" / "values.schema.json"] = json.dumps(agents_schema(crd), indent=2) + "\n"
+    files[CHARTS / "aos-agents" / "values.schema.json"] = json.dumps(agents_schema(), indent=2) + "\n"
     for chart in ("aos-operator", "aos-agents"):
         files[CHARTS / chart / "README.md"] = readme(CHARTS / chart)
     return files
 
 
-def agents_schema(crd: Json) -> Json:
-    """The schema of aos-agents' values: an agent is checked before the API server sees it."""
-    spec = closed(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
+def agents_schema() -> Json:
+    """The schema of aos-agents' values: agents and runtimes are checked before the API server sees them."""
+    spec, runtime = spec_of(AGENTS_CRD), spec_of(RUNTIMES_CRD)
     texts = {"type": "object", "additionalProperties": {"type": "string"}}
     return {
         "$schema": "https://json-schema.org/draft-07/schema#",
@@ -55,13 +55,24 @@ def agents_schema(crd: Json) -> Json:
                 "propertyNames": {"pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63},
                 "additionalProperties": {"$ref": "#/definitions/agent"},
             },
+            "runtimes": {
+                "type": "object",
+                "propertyNames": {"pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63},
+                "additionalProperties": {"$ref": "#/definitions/runtime"},
+            },
             "defaults": {**spec, "required": []},
             "keep": {"type": "boolean"},
             "commonLabels": texts,
             "commonAnnotations": texts,
         },
-        "definitions": {"agent": spec},
+        "definitions": {"agent": spec, "runtime": runtime},
     }
+
+
+def spec_of(crd: str) -> Json:
+    """The schema of a kind's spec, from the file of its CRD."""
+    found = yaml.safe_load((CRDS / crd).read_text(encoding="utf-8"))
+    return closed(found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
 
 
 def closed(node: Json) -> Json:

@@ -1,4 +1,4 @@
--- Argo CD's view of a PurposeDrivenAgent. `obj` is the resource; what is returned is its health.
+-- Argo CD's view of an agent or a runtime. `obj` is the resource; what is returned is its health.
 -- Goes into argocd-cm.yaml as it is here.
 local function condition(kind)
   if obj.status ~= nil and obj.status.conditions ~= nil then
@@ -21,11 +21,12 @@ end
 local ready = condition("Ready")
 local stalled = condition("Stalled")
 local annotations = obj.metadata.annotations or {}
+local policy = annotations["agentoperatingsystem.io/reconcile-policy"]
 
 if obj.metadata.deletionTimestamp ~= nil then
-  return health("Progressing", ready, "Waiting for the operator to delete the agent")
+  return health("Progressing", ready, "Waiting for the operator to let it go")
 end
-if annotations["agentoperatingsystem.io/reconcile-policy"] == "skip" then
+if obj.kind == "PurposeDrivenAgent" and policy == "skip" then
   return health("Suspended", nil, "Paused: reconcile-policy is skip")
 end
 if ready == nil then

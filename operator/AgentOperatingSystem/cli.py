@@ -73,6 +73,20 @@ def operator(
     lease_seconds: Annotated[
         int, typer.Option(envvar="AOS_LEASE_SECONDS", min=5, help="How long a silent holder keeps the Lease.")
     ] = 15,
+    allowed_endpoints: Annotated[
+        str,
+        typer.Option(
+            envvar="AOS_ALLOWED_ENDPOINTS",
+            help="Hosts that runtimes may name: .suffix, host or host:port, with commas. By default Azure's.",
+        ),
+    ] = "",
+    default_runtime_namespaces: Annotated[
+        str,
+        typer.Option(
+            envvar="AOS_DEFAULT_RUNTIME_NAMESPACES",
+            help="Namespaces whose agents may go without runtimeRef, with commas; by default all.",
+        ),
+    ] = "",
     watch_check: Annotated[
         float, typer.Option(envvar="AOS_WATCH_CHECK", min=1, help="Seconds between checks of the watch.")
     ] = 30,
@@ -86,13 +100,16 @@ def operator(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from AgentOperatingSystem.kube.leadership import Lease  # noqa: PLC0415
     from AgentOperatingSystem.kube.process import OperatorOptions, run_operator  # noqa: PLC0415
+    from AgentOperatingSystem.kube.runtimes.pool import Tenancy  # noqa: PLC0415
     from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
     from AgentOperatingSystem.telemetry import telemetry  # noqa: PLC0415
     from AgentOperatingSystem.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     log_to_stderr(log_level, log_format)
     lease = Lease(lease_namespace, lease_name, lease_seconds) if leader_election else None
-    options = OperatorOptions(tuple(namespace or ()), liveness_port or None, lease, watch_check)
+    served = tuple(namespace or ())
+    tenancy = Tenancy.parse(allowed_endpoints, default_runtime_namespaces, served)
+    options = OperatorOptions(served, liveness_port or None, lease, watch_check, tenancy)
     with telemetry(os.environ, metrics_port=metrics_port or None):
         asyncio.run(run_operator(RuntimeConfig.from_env(), options))
 

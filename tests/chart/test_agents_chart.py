@@ -5,8 +5,14 @@ from __future__ import annotations
 import yaml
 from tests.chart.helm import AGENTS_CHART, EXAMPLES, Helm, Json
 
+from AgentOperatingSystem.api.runtimes import AgentRuntimeSpec
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentSpec
 
+RUNTIME: Json = {
+    "endpoint": "https://acme.services.ai.azure.com/api/projects/board",
+    "servicePrincipal": {"tenantId": "t", "clientId": "c", "secretRef": {"name": "foundry"}},
+    "limits": {"requestsPerSecond": 1000},
+}
 CEO: Json = {"purpose": "Lead.", "enabled": False, "runtimeMetadata": {"team": "board"}}
 
 
@@ -17,6 +23,11 @@ def agents(helm: Helm, **values: Json | bool) -> dict[str, Json]:
 
 def test_lint_is_strict_and_silent(helm: Helm) -> None:
     told = helm("lint", "--strict", AGENTS_CHART, f"--values={EXAMPLES / 'helm' / 'agents.yaml'}").stdout
+    assert "[WARNING]" not in told
+
+
+def test_lint_of_a_team_is_silent_too(helm: Helm) -> None:
+    told = helm("lint", "--strict", AGENTS_CHART, f"--values={EXAMPLES / 'helm' / 'team.yaml'}").stdout
     assert "[WARNING]" not in told
 
 
@@ -41,6 +52,28 @@ def test_an_agent_wins_over_the_defaults_with_false_too(helm: Helm) -> None:
 def test_defaults_of_one_agent_do_not_leak_into_the_next(helm: Helm) -> None:
     found = agents(helm, agents={"a": {**CEO, "adapterName": "x"}, "b": {"purpose": "Help."}})
     assert found["b"]["spec"] == {"purpose": "Help."}
+
+
+def test_agents_run_on_the_default_runtime_or_on_one_of_their_own(helm: Helm) -> None:
+    defaults: Json = {"runtimeRef": {"kind": "AgentRuntime", "name": "board"}}
+    own = {"kind": "ClusterAgentRuntime", "name": "company"}
+    found = agents(helm, agents={"a": CEO, "b": {**CEO, "runtimeRef": own}}, defaults=defaults)
+    assert found["a"]["spec"]["runtimeRef"] == defaults["runtimeRef"]
+    assert found["b"]["spec"]["runtimeRef"] == own
+
+
+def test_a_runtime_is_what_its_values_say_and_comes_before_the_agents(helm: Helm) -> None:
+    (runtime,) = agents(helm, runtimes={"board": RUNTIME}, commonAnnotations={"a": "b"}).values()
+    assert (runtime["kind"], runtime["metadata"]["namespace"]) == ("AgentRuntime", "boardroom")
+    assert runtime["metadata"]["annotations"] == {"argocd.argoproj.io/sync-wave": "-1", "a": "b"}
+    assert runtime["metadata"]["labels"]["app.kubernetes.io/component"] == "runtime"
+    assert runtime["spec"] == RUNTIME
+    assert AgentRuntimeSpec.model_validate(runtime["spec"]).service_principal.secret_ref.name == "foundry"
+
+
+def test_a_kept_runtime_stays_when_the_release_goes(helm: Helm) -> None:
+    (runtime,) = agents(helm, runtimes={"board": RUNTIME}, keep=True).values()
+    assert runtime["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
 def test_numbers_of_a_schema_stay_whole(helm: Helm) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 import yaml
 from tests.chart.health import ARGOCD, health, scripts
-from tests.chart.helm import EXAMPLES, OPERATOR_CHART, Helm, Json, only
+from tests.chart.helm import EXAMPLES, OPERATOR_CHART, Helm, Json, of_kind
 
 from AgentOperatingSystem.api.conditions import broken_rules
+from AgentOperatingSystem.api.crd import crds
+from AgentOperatingSystem.api.runtimes import RuntimeResourceStatus
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
 
 AGENT, APPLICATION = "agentoperatingsystem.io_PurposeDrivenAgent", "argoproj.io_Application"
+RUNTIMES = ["agentoperatingsystem.io_AgentRuntime", "agentoperatingsystem.io_ClusterAgentRuntime"]
+PAUSED = {"agentoperatingsystem.io/reconcile-policy": "skip"}
 
 
 def agent(*conditions: Json, seen: int = 2, **metadata: Any) -> Json:
@@ -97,7 +101,7 @@ FIXTURES: list[tuple[str, Json, str, str]] = [
     ),
     (
         "paused before it was ever seen",
-        {"metadata": {"generation": 1, "annotations": {"agentoperatingsystem.io/reconcile-policy": "skip"}}},
+        {"kind": "PurposeDrivenAgent", "metadata": {"generation": 1, "annotations": PAUSED}},
         "Suspended",
         "Paused: reconcile-policy is skip",
     ),
@@ -125,7 +129,47 @@ FIXTURES: list[tuple[str, Json, str, str]] = [
         "on its way out before it was ever seen",
         {"metadata": {"generation": 1, "deletionTimestamp": "2026-01-01T00:00:00Z"}},
         "Progressing",
-        "Waiting for the operator to delete the agent",
+        "Waiting for the operator to let it go",
+    ),
+]
+RUNTIME_FIXTURES: list[tuple[str, Json, str, str]] = [
+    (
+        "the operator has not come by",
+        {"metadata": {"generation": 1}},
+        "Progressing",
+        "Waiting for the operator",
+    ),
+    ("it answers", agent(condition("Ready", "True", "Reachable")), "Healthy", "Reachable: About Reachable."),
+    (
+        "an endpoint that is not on the list",
+        agent(condition("Ready", "False", "NotAllowed"), condition("Stalled", "True", "NotAllowed")),
+        "Degraded",
+        "NotAllowed: About NotAllowed.",
+    ),
+    (
+        "a Secret that is not there yet",
+        agent(
+            condition("Ready", "False", "WaitingForReference"),
+            condition("Reconciling", "True", "WaitingForReference"),
+        ),
+        "Progressing",
+        "WaitingForReference: About WaitingForReference.",
+    ),
+    (
+        "an annotation that is for agents",
+        agent(condition("Ready", "True", "Reachable"), annotations=PAUSED),
+        "Healthy",
+        "Reachable: About Reachable.",
+    ),
+    (
+        "on its way out with agents on it",
+        agent(
+            condition("Ready", "False", "Deleting"),
+            condition("Reconciling", "True", "Deleting"),
+            deletionTimestamp="2026-01-01T00:00:00Z",
+        ),
+        "Progressing",
+        "Deleting: About Deleting.",
     ),
 ]
 
@@ -137,15 +181,34 @@ def test_the_health_of_an_agent(reason: str, resource: Json, status: str, messag
     assert health(scripts()[AGENT], resource) == (status, message), reason
 
 
+@pytest.mark.parametrize("kind", RUNTIMES)
+@pytest.mark.parametrize(
+    ("reason", "resource", "status", "message"), RUNTIME_FIXTURES, ids=[row[0] for row in RUNTIME_FIXTURES]
+)
+def test_the_health_of_a_runtime(kind: str, reason: str, resource: Json, status: str, message: str) -> None:
+    told = {"kind": kind.rpartition("_")[2], **resource}
+    assert health(scripts()[kind], told) == (status, message), reason
+
+
 def test_the_fixtures_are_statuses_that_the_operator_writes() -> None:
-    for reason, resource, _, _ in FIXTURES:
-        if resource.get("status", {}).get("conditions"):
-            status = PurposeDrivenAgentStatus.model_validate(resource["status"])
-            assert broken_rules(status) == [], reason
+    for fixtures, model in (
+        (FIXTURES, PurposeDrivenAgentStatus),
+        (RUNTIME_FIXTURES, RuntimeResourceStatus),
+    ):
+        for reason, resource, _, _ in fixtures:
+            if resource.get("status", {}).get("conditions"):
+                status = model.model_validate(resource["status"])
+                assert broken_rules(status) == [], reason
 
 
-def test_the_config_map_holds_the_script_as_it_is() -> None:
-    assert scripts()[AGENT] == (ARGOCD / "health.lua").read_text(encoding="utf-8")
+@pytest.mark.parametrize("kind", [AGENT, *RUNTIMES])
+def test_the_config_map_holds_the_script_as_it_is(kind: str) -> None:
+    assert scripts()[kind] == (ARGOCD / "health.lua").read_text(encoding="utf-8")
+
+
+def test_every_kind_of_ours_has_a_health() -> None:
+    kinds = {crd["spec"]["names"]["kind"] for crd in crds().values()}
+    assert {f"agentoperatingsystem.io_{kind}" for kind in kinds} == set(scripts()) - {APPLICATION}
 
 
 def test_an_application_is_as_healthy_as_it_says() -> None:
@@ -164,19 +227,31 @@ def wave(found: Json) -> int:
     return int(found["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
 
 
-def test_crds_come_before_the_operator_and_the_operator_before_agents(helm: Helm) -> None:
-    operator, agents = application("apps/operator"), application("apps/agents")
+def test_crds_come_before_the_operator_then_runtimes_then_agents(helm: Helm) -> None:
+    operator = application("apps/operator")
+    runtimes, agents = application("apps/runtimes"), application("apps/agents")
     values = operator["spec"]["source"]["helm"]["valuesObject"]
     objects = helm.objects(OPERATOR_CHART, values=values, options=["--include-crds"])
-    assert (wave(only(objects, "CustomResourceDefinition")), wave(operator), wave(agents)) == (-2, -1, 0)
+    assert {wave(crd) for crd in of_kind(objects, "CustomResourceDefinition")} == {-2}
+    assert (wave(operator), wave(runtimes), wave(agents)) == (-1, 0, 1)
 
 
-def test_agents_may_be_synced_before_their_crd_is_there() -> None:
-    options = application("apps/agents")["spec"]["syncPolicy"]["syncOptions"]
+def test_in_one_application_a_runtime_comes_before_the_agents_on_it() -> None:
+    folder = EXAMPLES / "runtimes"
+    runtime, agent = (
+        yaml.safe_load((folder / f"team-{name}.yaml").read_text()) for name in ("runtime", "agent")
+    )
+    assert wave(runtime) < 0
+    assert "annotations" not in agent["metadata"]
+
+
+@pytest.mark.parametrize("name", ["apps/runtimes", "apps/agents"])
+def test_resources_may_be_synced_before_their_crd_is_there(name: str) -> None:
+    options = application(name)["spec"]["syncPolicy"]["syncOptions"]
     assert {"SkipDryRunOnMissingResource=true", "ServerSideApply=true"} <= set(options)
 
 
-@pytest.mark.parametrize("name", ["app-of-apps", "apps/operator", "apps/agents"])
+@pytest.mark.parametrize("name", ["app-of-apps", "apps/operator", "apps/runtimes", "apps/agents"])
 def test_each_application_leads_to_what_is_there(name: str) -> None:
     source = application(name)["spec"]["source"]
     folder = EXAMPLES.parent / source["path"]

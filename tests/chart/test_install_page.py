@@ -56,7 +56,9 @@ def test_the_permissions_that_are_told_are_all() -> None:
     mine = [rule for name, section in rules.items() if name not in ("viewers", "editors") for rule in section]
     for verb in {verb for rule in mine for verb in rule["verbs"]}:
         assert re.search(rf"\b{verb}\b", told), verb
-    kinds = {"purposedrivenagents": "agents", "purposedrivenagents/status": "status"}
+    kinds = {"purposedrivenagents": "agents", "agentruntimes": "AgentRuntimes"}
+    kinds |= {"clusteragentruntimes": "ClusterAgentRuntimes"}
     kinds |= {"customresourcedefinitions": "CRDs", "namespaces": "namespace"}
-    for kind in {kind for rule in mine for kind in rule["resources"]}:
+    named = {part for rule in mine for resource in rule["resources"] for part in resource.split("/")}
+    for kind in named:
         assert kinds.get(kind, kind) in told, json.dumps(kind)

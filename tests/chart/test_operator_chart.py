@@ -18,8 +18,11 @@ from tests.chart.helm import (
     of_kind,
     only,
 )
+from tests.chart.test_snapshots import AGENTS
 
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.runtime.config import RuntimeConfig
+from AgentOperatingSystem.runtime.endpoints import AllowedEndpoints
 
 RULES: dict[str, list[Json]] = yaml.safe_load(
     (OPERATOR_CHART / "rbac" / "rules.yaml").read_text(encoding="utf-8")
@@ -39,6 +42,11 @@ FULL: Json = {
         "tenantId": "00000000-0000-0000-0000-000000000002",
         "clientSecret": {"existingSecret": "foundry"},
     },
+    "runtimes": {
+        "allowedEndpoints": [".services.ai.azure.com", "foundry.corp:8443"],
+        "defaultNamespaces": ["boardroom", "finance"],
+        "tenantSecrets": {"namespaces": ["lab"]},
+    },
     "extraEnv": [{"name": "EXTRA", "value": "1"}],
     "imagePullSecrets": [{"name": "pull"}],
     "commonLabels": {"team": "platform"},
@@ -54,6 +62,7 @@ NOT_IN_CHART = {
     "AOS_CHAT_API_KEY",
     "AOS_SANDBOX_MODEL_URL",
 }
+SECRETS = "aos-operator-tenant-secrets"
 WORKLOAD_KINDS = {"Deployment", "Pod"}
 
 
@@ -63,7 +72,7 @@ def operator(helm: Helm, **values: Any) -> Json:
 
 def test_lint_is_strict_and_silent(helm: Helm) -> None:
     for values in (EXAMPLES / "helm").glob("*.yaml"):
-        if values.stem != "agents":
+        if values.stem not in AGENTS:
             told = helm("lint", "--strict", OPERATOR_CHART, f"--values={values}").stdout
             assert "[WARNING]" not in told
 
@@ -71,10 +80,16 @@ def test_lint_is_strict_and_silent(helm: Helm) -> None:
 # Rights.
 
 
+def cluster_role(objects: list[Json], name: str) -> Json:
+    (role,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == name)
+    return role
+
+
 def test_cluster_wide_the_rights_are_those_of_the_file(helm: Helm) -> None:
     objects = helm.objects(OPERATOR_CHART)
-    (role,) = (one for one in of_kind(objects, "ClusterRole") if one["metadata"]["name"] == "aos-operator")
+    role = cluster_role(objects, "aos-operator")
     assert role["rules"] == RULES["namespaced"] + RULES["clusterWide"] + RULES["clusterIdentity"]
+    # And no other: the role for Secrets is bound nowhere.
     binding = only(objects, "ClusterRoleBinding")
     assert binding["roleRef"]["name"] == "aos-operator"
     assert binding["subjects"] == [
@@ -83,8 +98,8 @@ def test_cluster_wide_the_rights_are_those_of_the_file(helm: Helm) -> None:
 
 
 def test_with_a_cluster_id_the_uid_of_kube_system_is_nobodys_business(helm: Helm) -> None:
-    objects = helm.objects(OPERATOR_CHART, values={"clusterId": "prod", "rbac": {"aggregate": False}})
-    assert only(objects, "ClusterRole")["rules"] == RULES["namespaced"] + RULES["clusterWide"]
+    objects = helm.objects(OPERATOR_CHART, values={"clusterId": "prod"})
+    assert cluster_role(objects, "aos-operator")["rules"] == RULES["namespaced"] + RULES["clusterWide"]
 
 
 def test_namespaced_there_is_a_role_in_each_and_no_cluster_role(helm: Helm) -> None:
@@ -106,6 +121,57 @@ def test_the_operator_reads_no_secret_and_writes_no_spec() -> None:
             assert not {"*", "create", "update", "delete"} & set(rule["verbs"]) or rule["resources"] == [
                 "events"
             ]
+
+
+def test_one_role_reads_secrets_by_name_and_is_bound_nowhere(helm: Helm) -> None:
+    assert RULES["tenantSecrets"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
+    objects = helm.objects(OPERATOR_CHART)
+    assert cluster_role(objects, SECRETS)["rules"] == RULES["tenantSecrets"]
+    labels = cluster_role(objects, SECRETS)["metadata"]["labels"]
+    assert not [label for label in labels if "aggregate" in label]
+    assert secret_bindings(objects) == []
+
+
+def test_the_operator_reads_secrets_where_the_values_say_so(helm: Helm) -> None:
+    values: Json = {"runtimes": {"tenantSecrets": {"clusterWide": True}}}
+    assert secret_bindings(helm.objects(OPERATOR_CHART, values=values)) == [
+        ("ClusterRoleBinding", None, "ClusterRole")
+    ]
+    values = {"runtimes": {"tenantSecrets": {"namespaces": ["lab", "finance"]}}}
+    assert secret_bindings(helm.objects(OPERATOR_CHART, values=values)) == [
+        ("RoleBinding", "lab", "ClusterRole"),
+        ("RoleBinding", "finance", "ClusterRole"),
+    ]
+
+
+def test_namespaced_a_role_reads_secrets_and_is_bound_where_the_values_say_so(helm: Helm) -> None:
+    values: Json = {**NAMESPACED, "runtimes": {"tenantSecrets": {"namespaces": ["finance"]}}}
+    objects = helm.objects(OPERATOR_CHART, values=values)
+    roles = [one for one in of_kind(objects, "Role") if one["metadata"]["name"] == SECRETS]
+    assert [one["metadata"]["namespace"] for one in roles] == ["boardroom", "finance"]
+    assert all(one["rules"] == RULES["tenantSecrets"] for one in roles)
+    assert secret_bindings(objects) == [("RoleBinding", "finance", "Role")]
+
+
+def secret_bindings(objects: list[Json]) -> list[tuple[str, str | None, str]]:
+    """The kind, the namespace and the kind of role of every binding of the role that reads Secrets."""
+    bindings = [one for one in objects if one["kind"] in ("RoleBinding", "ClusterRoleBinding")]
+    found = [one for one in bindings if one["roleRef"]["name"] == SECRETS]
+    account = {"kind": "ServiceAccount", "name": "aos-operator", "namespace": "aos-system"}
+    assert all(one["subjects"] == [account] for one in found)
+    return [(one["kind"], one["metadata"].get("namespace"), one["roleRef"]["kind"]) for one in found]
+
+
+def test_only_an_administrator_makes_a_runtime_with_the_operators_identity() -> None:
+    edited = {resource for rule in RULES["editors"] for resource in rule["resources"]}
+    assert edited == {"purposedrivenagents", "agentruntimes"}
+    read = {resource for rule in RULES["viewers"] for resource in rule["resources"]}
+    assert {"agentruntimes", "clusteragentruntimes", "clusteragentruntimes/status"} <= read
+
+
+def test_namespaced_nothing_outside_is_read() -> None:
+    named = {resource for rule in RULES["namespaced"] for resource in rule["resources"]}
+    assert not named & {"clusteragentruntimes", "clusteragentruntimes/status", "namespaces", "secrets"}
 
 
 def test_people_get_agents_with_the_roles_they_have(helm: Helm) -> None:
@@ -234,13 +300,16 @@ def test_a_long_release_name_still_makes_names_that_kubernetes_takes(helm: Helm)
 
 
 def test_crds_stay_when_the_release_goes_unless_told_otherwise(helm: Helm) -> None:
-    (file,) = (ROOT / "crds").glob("*.yaml")
-    crd = only(helm.objects(OPERATOR_CHART), "CustomResourceDefinition")
-    assert crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert crd["spec"] == yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (ROOT / "crds").glob("*.yaml")]
+    found = of_kind(helm.objects(OPERATOR_CHART), "CustomResourceDefinition")
+    assert all(crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for crd in found)
+    assert {crd["metadata"]["name"]: crd["spec"] for crd in found} == {
+        crd["metadata"]["name"]: crd["spec"] for crd in files
+    }
     values: Json = {"crds": {"keep": False}}
-    crd = only(helm.objects(OPERATOR_CHART, values=values), "CustomResourceDefinition")
-    assert "annotations" not in crd["metadata"]
+    found = of_kind(helm.objects(OPERATOR_CHART, values=values), "CustomResourceDefinition")
+    assert len(found) == len(files)
+    assert not [crd for crd in found if "annotations" in crd["metadata"]]
     assert not of_kind(
         helm.objects(OPERATOR_CHART, values={"crds": {"enabled": False}}), "CustomResourceDefinition"
     )
@@ -260,6 +329,19 @@ def test_every_setting_of_the_operator_can_be_made(helm: Helm) -> None:
 def test_the_defaults_of_the_chart_are_those_of_the_operator(helm: Helm) -> None:
     rendered = RuntimeConfig.from_env(environment(operator(helm)))
     assert rendered == RuntimeConfig.from_env({})
+
+
+def test_the_type_of_the_environments_runtime(helm: Helm) -> None:
+    config = RuntimeConfig.from_env(environment(operator(helm, foundry={"type": "FoundryClassic"})))
+    assert config.type is RuntimeType.FOUNDRY_CLASSIC
+
+
+def test_lists_that_are_empty_leave_the_operators_defaults(helm: Helm) -> None:
+    assert not {"AOS_ALLOWED_ENDPOINTS", "AOS_DEFAULT_RUNTIME_NAMESPACES"} & set(environment(operator(helm)))
+    found = environment(operator(helm, **FULL))
+    assert found["AOS_DEFAULT_RUNTIME_NAMESPACES"] == "boardroom finance"
+    allowed = AllowedEndpoints.parse(found["AOS_ALLOWED_ENDPOINTS"])
+    assert allowed.entries == {".services.ai.azure.com", "foundry.corp:8443"}
 
 
 def test_large_numbers_stay_numbers(helm: Helm) -> None:
@@ -339,20 +421,34 @@ def test_the_image_is_pinned_by_version_or_digest(helm: Helm) -> None:
     ids=["no endpoint", "sandbox", "full", "namespaced"],
 )
 def test_the_notes_tell_the_next_two_commands(helm: Helm, values: Json, words: str) -> None:
-    command = (
-        "install",
-        "aos-operator",
-        OPERATOR_CHART,
-        "-n",
-        "aos-system",
-        "--dry-run=client",
-        "--values=-",
-    )
-    told = helm(*command, stdin=yaml.safe_dump(values)).stdout
-    notes = told.partition("NOTES:")[2]
+    notes = told_after_install(helm, values)
     assert words in " ".join(notes.split())
     commands = [line.strip() for line in notes.splitlines() if line.startswith("  ")]
-    assert commands == [
+    assert commands[:2] == [
         "kubectl -n aos-system rollout status deployment/aos-operator",
         "helm test aos-operator -n aos-system",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "option"),
+    [({}, "--clusterrole"), (NAMESPACED, "--role")],
+    ids=["cluster-wide", "namespaced"],
+)
+def test_the_notes_tell_how_a_team_lets_its_secret_be_read(helm: Helm, values: Json, option: str) -> None:
+    command = told_after_install(helm, values).partition("kubectl -n <namespace> ")[2].replace("\\\n", "")
+    assert command.split()[:5] == [
+        "create",
+        "rolebinding",
+        SECRETS,
+        f"{option}={SECRETS}",
+        "--serviceaccount=aos-system:aos-operator",
+    ]
+    told = told_after_install(helm, {"runtimes": {"tenantSecrets": {"clusterWide": True}}})
+    assert "rolebinding" not in told
+
+
+def told_after_install(helm: Helm, values: Json) -> str:
+    """The notes of an installation."""
+    command = ("install", "aos-operator", OPERATOR_CHART, "-n", "aos-system", "--dry-run=client")
+    return helm(*command, "--values=-", stdin=yaml.safe_dump(values)).stdout.partition("NOTES:")[2]

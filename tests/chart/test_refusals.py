@@ -31,6 +31,37 @@ OPERATOR: list[tuple[str, Json, str]] = [
     ("no namespace's name", {"namespaces": ["Board Room"]}, "'/namespaces/0': 'Board Room'"),
     ("a namespace twice", {"clusterId": "a", "namespaces": ["a", "a"]}, "items at 0 and 1 are equal"),
     ("namespaces without a cluster id", {"namespaces": ["boardroom"]}, "set clusterId to a name"),
+    ("a runtime there is not", {"foundry": {"type": "InCluster"}}, "'Foundry', 'FoundryClassic'"),
+    (
+        "a URL for a host",
+        {"runtimes": {"allowedEndpoints": ["https://acme"]}},
+        "'/runtimes/allowedEndpoints/0': 'https://acme'",
+    ),
+    (
+        "every host there is",
+        {"runtimes": {"allowedEndpoints": [".com"]}},
+        "'/runtimes/allowedEndpoints/0': '.com'",
+    ),
+    (
+        "Secrets of all and of some namespaces",
+        {"runtimes": {"tenantSecrets": {"clusterWide": True, "namespaces": ["a"]}}},
+        "runtimes.tenantSecrets.clusterWide is for all namespaces",
+    ),
+    (
+        "Secrets of all namespaces without a ClusterRole",
+        {"clusterId": "a", "namespaces": ["a"], "runtimes": {"tenantSecrets": {"clusterWide": True}}},
+        "namespaces is set, so there is no ClusterRole",
+    ),
+    (
+        "Secrets of a namespace that is not served",
+        {"clusterId": "a", "namespaces": ["a"], "runtimes": {"tenantSecrets": {"namespaces": ["b"]}}},
+        "the namespace b, which is not served",
+    ),
+    (
+        "a default for a namespace that is not served",
+        {"clusterId": "a", "namespaces": ["a"], "runtimes": {"defaultNamespaces": ["b"]}},
+        "the namespace b, which is not served",
+    ),
     ("an identity that is no id", {"azure": {"clientId": "operator"}}, "'/azure/clientId': 'operator'"),
     (
         "workload identity of nobody",
@@ -103,6 +134,33 @@ AGENTS: list[tuple[str, Json, str]] = [
         "too many pairs",
         {"agents": {"ceo": {"purpose": "x", "runtimeMetadata": {str(n): "" for n in range(7)}}}},
         "'/agents/ceo/runtimeMetadata'",
+    ),
+    (
+        "a runtime of a kind there is not",
+        {"agents": {"ceo": {"purpose": "x", "runtimeRef": {"kind": "Runtime", "name": "x"}}}},
+        "'AgentRuntime', 'ClusterAgentRuntime'",
+    ),
+    (
+        "a runtime without an identity",
+        {"runtimes": {"board": {"endpoint": "https://acme"}}},
+        "'/runtimes/board': missing property 'servicePrincipal'",
+    ),
+    (
+        "a secret in values",
+        {
+            "runtimes": {
+                "board": {
+                    "endpoint": "https://acme",
+                    "servicePrincipal": {"tenantId": "t", "clientId": "c", "clientSecret": "s"},
+                }
+            }
+        },
+        "additional properties 'clientSecret' not allowed",
+    ),
+    (
+        "a runtime with the operator's identity",
+        {"runtimes": {"board": {"endpoint": "https://acme", "identity": {"clientId": "c"}}}},
+        "additional properties 'identity' not allowed",
     ),
 ]
 

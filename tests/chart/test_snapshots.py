@@ -13,11 +13,13 @@ from tests.chart.helm import AGENTS_CHART, EXAMPLES, OPERATOR_CHART, Helm
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 VALUES = sorted((EXAMPLES / "helm").glob("*.yaml"))
+# The values of aos-agents; the others are the operator's.
+AGENTS = {"agents", "team"}
 CRD = "# Source: aos-operator/templates/crds.yaml"
 
 
 def rendered(helm: Helm, values: Path) -> str:
-    if values.stem == "agents":
+    if values.stem in AGENTS:
         return helm.text(AGENTS_CHART, values, release="board", namespace="boardroom")
     return helm.text(OPERATOR_CHART, values)
 

@@ -13,6 +13,9 @@ from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry
 @pytest.fixture
 def foundry() -> Iterator[EmbeddedFoundry]:
     with EmbeddedFoundry(deployments=DEPLOYMENTS) as started:
+        started.add_file("f1")
+        for store in ("vs_1", "vs_2"):
+            started.add_vector_store(store)
         yield started
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from AgentOperatingSystem.api.conditions import broken_rules
 from AgentOperatingSystem.api.v1alpha1 import FINALIZER, Condition, PurposeDrivenAgentStatus
+from AgentOperatingSystem.kube.runtimes.pool import OneRuntime
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.ports import Notice, ResourceChanged
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
@@ -67,11 +68,13 @@ class MemoryCluster:
     async def get(self, key: ObjectKey) -> Resource | None:
         return self.resources.get(key)
 
-    async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
+    async def annotate(self, resource: Resource, annotations: Mapping[str, str | None]) -> Resource:
         if self.resources[resource.key].resource_version != resource.resource_version:
             raise ResourceChanged("annotate: the resource changed meanwhile")
         self.writes.append("annotate")
-        return self._store(replace(resource, annotations={**resource.annotations, **annotations}))
+        merged = {**resource.annotations, **annotations}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return self._store(replace(resource, annotations=kept))
 
     async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         assert not broken_rules(status)
@@ -138,7 +141,7 @@ async def open_desk(foundry: EmbeddedFoundry, **settings: Any) -> AsyncIterator[
     time = [datetime(2026, 5, 4, 12, tzinfo=UTC)]
     cluster = MemoryCluster(now=lambda: time[0])
     runtime = AgentRuntimeProvider(RuntimeConfig(**chosen))
-    reconciler = Reconciler(cluster, runtime, lambda: time[0], DeletionBrake(30))
+    reconciler = Reconciler(cluster, OneRuntime(runtime), lambda: time[0], DeletionBrake(30))
     try:
         if chosen["project_endpoint"] is not None:
             await runtime.initialize()

@@ -21,6 +21,7 @@ from tests.reliability.actions import Action, Expected
 from tests.reliability.subjects import Json, Subject
 
 from AgentOperatingSystem.kube.client import KubernetesCluster
+from AgentOperatingSystem.kube.runtimes.pool import OneRuntime
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.ports import ClusterFailure
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
@@ -161,7 +162,7 @@ class Workbench:
         if self._settings.project_endpoint is not None:
             await self.runtime.initialize()
         self._reconciler = Reconciler(
-            KubernetesCluster(self._api), self.runtime, self.clock, DeletionBrake(1000)
+            KubernetesCluster(self._api), OneRuntime(self.runtime), self.clock, DeletionBrake(1000)
         )
 
 

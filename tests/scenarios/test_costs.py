@@ -28,6 +28,8 @@ def test_an_agent_is_ready_after_at_most_five_writes_and_four_calls(
     assert len(made) <= WRITES_ALLOWED
     assert len(calls) <= RUNTIME_CALLS_ALLOWED
     assert "update purposedrivenagents" not in made
+    read = [str(one) for one in shared.requests()[before:] if one.name == "counted" and not one.writes]
+    assert read == ["get purposedrivenagents"], "what our own note makes the watch bring is not read again"
 
 
 def test_a_pass_with_nothing_to_do_writes_nothing_anywhere(

@@ -20,9 +20,13 @@ UNSTRUCTURAL = {"$ref", "$defs", "anyOf", "oneOf", "allOf", "not", "title", "con
 Node = tuple[str, dict[str, Any]]
 
 
-def schema() -> dict[str, Any]:
-    (version,) = purpose_driven_agent_crd()["spec"]["versions"]
-    whole: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+def version_of(crd: dict[str, Any]) -> dict[str, Any]:
+    (version,) = crd["spec"]["versions"]
+    return dict(version)
+
+
+def schema(crd: dict[str, Any]) -> dict[str, Any]:
+    whole: dict[str, Any] = version_of(crd)["schema"]["openAPIV3Schema"]
     return whole
 
 
@@ -36,85 +40,135 @@ def nodes(node: dict[str, Any], path: str) -> Iterator[Node]:
             yield from nodes(node[key], f"{path}[]")
 
 
-def ours() -> list[Node]:
-    properties = schema()["properties"]
+def ours(crd: dict[str, Any]) -> list[Node]:
+    properties = schema(crd)["properties"]
     return [*nodes(properties["spec"], "spec"), *nodes(properties["status"], "status")]
 
 
-def test_the_schema_is_structural() -> None:
-    found = {
-        path: UNSTRUCTURAL & node.keys() for path, node in nodes(schema(), "") if UNSTRUCTURAL & node.keys()
-    }
-    assert found == {}
-    assert [path for path, node in nodes(schema(), "") if "type" not in node] == []
+BY_KIND = {crd["spec"]["names"]["kind"]: crd for crd in crds().values()}
+each_kind = pytest.mark.parametrize("crd", BY_KIND.values(), ids=BY_KIND.keys())
 
 
-def test_every_text_is_bounded() -> None:
+@each_kind
+def test_the_schema_is_structural(crd: dict[str, Any]) -> None:
+    every = list(nodes(schema(crd), ""))
+    assert {path: UNSTRUCTURAL & node.keys() for path, node in every if UNSTRUCTURAL & node.keys()} == {}
+    assert [path for path, node in every if "type" not in node] == []
+
+
+@each_kind
+def test_every_text_is_bounded(crd: dict[str, Any]) -> None:
     """A real API server refuses CEL rules over texts without a bound."""
-    texts = [(path, node) for path, node in ours() if node["type"] == "string"]
-    assert len(texts) > 20
+    texts = [(path, node) for path, node in ours(crd) if node["type"] == "string"]
+    assert len(texts) > 15
     assert [path for path, node in texts if not {"maxLength", "enum", "format"} & node.keys()] == []
 
 
-def test_every_list_and_every_map_is_bounded() -> None:
-    lists = [(path, node) for path, node in ours() if node["type"] == "array"]
-    assert len(lists) > 5
+@each_kind
+def test_every_list_and_every_map_is_bounded(crd: dict[str, Any]) -> None:
+    lists = [(path, node) for path, node in ours(crd) if node["type"] == "array"]
+    assert len(lists) >= 4
     assert [path for path, node in lists if "maxItems" not in node] == []
-    maps = [(path, node) for path, node in ours() if "additionalProperties" in node]
+    maps = [(path, node) for path, node in ours(crd) if "additionalProperties" in node]
     assert [path for path, node in maps if "maxProperties" not in node] == []
 
 
-def test_every_list_says_how_it_is_merged() -> None:
-    lists = [(path, node) for path, node in ours() if node["type"] == "array"]
+@each_kind
+def test_every_list_says_how_it_is_merged(crd: dict[str, Any]) -> None:
+    lists = [(path, node) for path, node in ours(crd) if node["type"] == "array"]
     assert [path for path, node in lists if "x-kubernetes-list-type" not in node] == []
     for path, node in lists:
         keys = node.get("x-kubernetes-list-map-keys", [])
         assert set(keys) <= set(node["items"].get("required", [])), f"{path}: a key may not be left out"
 
 
-def test_only_free_json_keeps_unknown_fields() -> None:
-    kept = {path for path, node in ours() if node.get("x-kubernetes-preserve-unknown-fields")}
-    assert kept == {"spec.mcpTools[].inputSchema", "spec.mcpTools[].configuration"}
+@pytest.mark.parametrize(
+    ("kind", "free"),
+    [
+        ("PurposeDrivenAgent", {"spec.mcpTools[].inputSchema", "spec.mcpTools[].configuration"}),
+        ("AgentRuntime", set()),
+        ("ClusterAgentRuntime", set()),
+    ],
+)
+def test_only_free_json_keeps_unknown_fields(kind: str, free: set[str]) -> None:
+    kept = {path for path, node in ours(BY_KIND[kind]) if node.get("x-kubernetes-preserve-unknown-fields")}
+    assert kept == free
 
 
-def test_there_are_no_floats() -> None:
-    assert [path for path, node in ours() if node["type"] == "number"] == []
+@each_kind
+def test_there_are_no_floats(crd: dict[str, Any]) -> None:
+    assert [path for path, node in ours(crd) if node["type"] == "number"] == []
 
 
-def test_every_field_of_the_spec_is_described() -> None:
-    spec = schema()["properties"]["spec"]
-    assert [
-        path for path, node in nodes(spec, "spec") if path[-1] != "]" and not node.get("description")
-    ] == ["spec.mcpTools[].inputSchema.type"]
+@each_kind
+def test_every_field_of_the_spec_is_described(crd: dict[str, Any]) -> None:
+    plain = {"spec.mcpTools[].inputSchema.type"}
+    spec = schema(crd)["properties"]["spec"]
+    told = [(path, node) for path, node in nodes(spec, "spec") if path[-1] != "]" and path not in plain]
+    assert [path for path, node in told if not node.get("description")] == []
 
 
-def test_every_rule_has_a_sentence() -> None:
-    rules = [rule for _, node in nodes(schema(), "") for rule in node.get("x-kubernetes-validations", [])]
+@each_kind
+def test_every_rule_has_a_sentence(crd: dict[str, Any]) -> None:
+    every = nodes(schema(crd), "")
+    rules = [rule for _, node in every for rule in node.get("x-kubernetes-validations", [])]
     assert len(rules) >= 8
     assert [rule["rule"] for rule in rules if not rule.get("message")] == []
 
 
-def test_the_columns_are_those_that_people_look_for() -> None:
-    (version,) = purpose_driven_agent_crd()["spec"]["versions"]
-    columns = version["additionalPrinterColumns"]
-    names = [column["name"] for column in columns if not column.get("priority")]
-    wide = [column["name"] for column in columns if column.get("priority")]
-    assert names == ["Ready", "Reason", "Deployment", "Runtime", "Age"]
-    assert wide == ["Agent", "Version", "Message"]
+@each_kind
+def test_what_may_not_change_cannot_be_left_out(crd: dict[str, Any]) -> None:
+    """A rule on a field alone is silent when the field comes or goes: it is required, or has a default."""
+    spec = schema(crd)["properties"]["spec"]
+    fixed = [
+        name
+        for name, node in spec["properties"].items()
+        if any("oldSelf" in rule["rule"] for rule in node.get("x-kubernetes-validations", []))
+    ]
+    assert [
+        name for name in fixed if name not in spec["required"] and "default" not in spec["properties"][name]
+    ] == []
 
 
-def test_the_kind_is_found_by_its_names() -> None:
-    crd = purpose_driven_agent_crd()
-    assert crd["metadata"]["name"] == "purposedrivenagents.agentoperatingsystem.io"
-    assert crd["spec"]["scope"] == "Namespaced"
+@pytest.mark.parametrize(
+    ("kind", "narrow", "wide"),
+    [
+        (
+            "PurposeDrivenAgent",
+            ["Ready", "Reason", "Deployment", "Runtime", "Age"],
+            ["Agent", "Version", "Message"],
+        ),
+        ("AgentRuntime", ["Ready", "Reason", "Type", "Agents", "Age"], ["Endpoint", "Message"]),
+        ("ClusterAgentRuntime", ["Ready", "Reason", "Type", "Agents", "Age"], ["Endpoint", "Message"]),
+    ],
+)
+def test_the_columns_are_those_that_people_look_for(kind: str, narrow: list[str], wide: list[str]) -> None:
+    columns = version_of(BY_KIND[kind])["additionalPrinterColumns"]
+    assert [column["name"] for column in columns if not column.get("priority")] == narrow
+    assert [column["name"] for column in columns if column.get("priority")] == wide
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "short", "scope"),
+    [
+        ("PurposeDrivenAgent", "purposedrivenagents", "pda", "Namespaced"),
+        ("AgentRuntime", "agentruntimes", "art", "Namespaced"),
+        ("ClusterAgentRuntime", "clusteragentruntimes", "cart", "Cluster"),
+    ],
+)
+def test_a_kind_is_found_by_its_names(kind: str, plural: str, short: str, scope: str) -> None:
+    crd = BY_KIND[kind]
+    assert crd["metadata"]["name"] == f"{plural}.agentoperatingsystem.io"
+    assert crd["spec"]["scope"] == scope
     names = crd["spec"]["names"]
-    assert (names["kind"], names["plural"], names["shortNames"], names["categories"]) == (
-        "PurposeDrivenAgent",
-        "purposedrivenagents",
-        ["pda"],
-        ["aos"],
-    )
-    assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
+    assert (names["plural"], names["singular"], names["shortNames"]) == (plural, kind.lower(), [short])
+    assert names["categories"] == ["aos"]
+    assert version_of(crd)["subresources"] == {"status": {}}
+
+
+def test_the_agents_crd_is_the_first() -> None:
+    """`aos plan` checks by it, and the reference begins with it."""
+    assert next(iter(crds().values())) == purpose_driven_agent_crd()
 
 
 def test_the_files_are_what_the_models_say() -> None:
@@ -165,7 +219,7 @@ def test_a_union_that_kubernetes_cannot_have_is_refused() -> None:
 
 
 def test_a_field_is_named_in_camel_case_alone_by_users() -> None:
-    names = {path for path, _ in ours()}
+    names = {path for crd in BY_KIND.values() for path, _ in ours(crd)}
     assert not [path for path in names if "_" in path]
     assert parsed_spec({"purpose": "p", "purposeScope": "s"}).purpose_scope == "s"
 

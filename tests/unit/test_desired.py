@@ -198,7 +198,7 @@ def test_what_was_wrong_with_a_value_is_told_without_the_value() -> None:
 
 def test_an_identity_is_known_though_the_spec_is_refused() -> None:
     """A resource whose spec no version of ours reads can still be deleted."""
-    identity = identity_of(resource({"agentId": "chief", "nonsense": True}), "c1")
+    identity = identity_of(resource({"agentId": "chief", "nonsense": True}), FACTS)
     assert (identity.name, identity.owner, identity.agent_id) == ("chief", OWNER, "chief")
 
 

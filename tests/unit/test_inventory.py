@@ -11,9 +11,11 @@ from tests.unit.samples import OBSERVED
 
 from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import RuntimeUnavailable
+from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind
 from AgentOperatingSystem.runtime.inventory import Inventory
 
 MAX_AGE = 60.0
+OWNER = Owner(OwnerKind.RESOURCE, "c1", "boardroom", "ceo")
 
 
 class Project:
@@ -37,11 +39,19 @@ class Project:
         return seen
 
     def inventory(self) -> Inventory:
-        return Inventory(self.list_all, max_age=MAX_AGE, clock=lambda: self.now)
+        return Inventory(self.list_all, names_are_keys=True, max_age=MAX_AGE, clock=lambda: self.now)
 
 
 def agent(name: str, version: str = "1") -> ObservedAgent:
     return replace(OBSERVED, name=name, agent_id=name, version=version)
+
+
+def identity(name: str) -> AgentIdentity:
+    return AgentIdentity(name, OWNER, name)
+
+
+async def by_name(inventory: Inventory) -> dict[str, ObservedAgent]:
+    return {agent.name: agent for agent in (await inventory.since_now()).agents}
 
 
 async def begun(awaitable: Awaitable[object]) -> asyncio.Task[object]:
@@ -55,7 +65,7 @@ async def begun(awaitable: Awaitable[object]) -> asyncio.Task[object]:
 async def test_a_thousand_lookups_are_one_listing() -> None:
     project = Project(agent("ceo"), agent("cfo"))
     inventory = project.inventory()
-    found = await asyncio.gather(*(inventory.lookup(name) for name in ("ceo", "cfo", "cmo") * 333))
+    found = await asyncio.gather(*(inventory.lookup(identity(name)) for name in ("ceo", "cfo", "cmo") * 333))
     assert found[:3] == [agent("ceo"), agent("cfo"), None]
     assert project.listings == 1
 
@@ -64,9 +74,9 @@ async def test_who_asks_during_a_listing_waits_for_that_one() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
     project.open.clear()
-    first = await begun(inventory.lookup("ceo"))
+    first = await begun(inventory.lookup(identity("ceo")))
     project.now += 10
-    second = await begun(inventory.lookup("ceo"))
+    second = await begun(inventory.lookup(identity("ceo")))
     project.open.set()
     assert await first == await second == agent("ceo")
     assert project.listings == 1
@@ -79,9 +89,9 @@ async def test_who_asks_during_a_listing_waits_for_that_one() -> None:
 async def test_a_listing_is_read_again_when_it_is_too_old(later: float, listings: int, reason: str) -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     project.now += later
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     assert project.listings == listings, reason
 
 
@@ -90,12 +100,12 @@ async def test_the_age_counts_from_the_beginning_of_a_listing() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
     project.open.clear()
-    first = await begun(inventory.lookup("ceo"))
+    first = await begun(inventory.lookup(identity("ceo")))
     project.now += MAX_AGE - 1
     project.open.set()
     await first
     project.now += 2
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     assert project.listings == 2
 
 
@@ -106,10 +116,10 @@ async def test_the_age_counts_from_the_beginning_of_a_listing() -> None:
 async def test_our_own_write_is_seen_at_once(noted: ObservedAgent | None, reason: str) -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     project.now += 1
-    inventory.note("ceo", noted)
-    assert await inventory.lookup("ceo") == noted, reason
+    inventory.note(identity("ceo"), noted)
+    assert await inventory.lookup(identity("ceo")) == noted, reason
     assert project.listings == 1
 
 
@@ -118,30 +128,30 @@ async def test_a_write_during_a_listing_is_not_lost() -> None:
     project = Project(agent("ceo", "1"))
     inventory = project.inventory()
     project.open.clear()
-    looking = await begun(inventory.lookup("ceo"))
+    looking = await begun(inventory.lookup(identity("ceo")))
     project.now += 1
-    inventory.note("ceo", agent("ceo", "2"))
+    inventory.note(identity("ceo"), agent("ceo", "2"))
     project.open.set()
     assert await looking == agent("ceo", "2")
-    assert await inventory.lookup("ceo") == agent("ceo", "2")
+    assert await inventory.lookup(identity("ceo")) == agent("ceo", "2")
 
 
 async def test_a_later_listing_wins_over_an_older_write() -> None:
     """Else somebody else's edit after our write would never be seen."""
     project = Project(agent("ceo", "3"))
     inventory = project.inventory()
-    inventory.note("ceo", agent("ceo", "2"))
+    inventory.note(identity("ceo"), agent("ceo", "2"))
     project.now += 1
-    assert await inventory.lookup("ceo") == agent("ceo", "3")
+    assert await inventory.lookup(identity("ceo")) == agent("ceo", "3")
 
 
 async def test_a_listing_since_now_is_never_an_old_one() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     project.agents.clear()
     project.now += 1
-    assert await inventory.list_since_now() == {}
+    assert await by_name(inventory) == {}
     assert project.listings == 2
 
 
@@ -150,10 +160,10 @@ async def test_a_listing_since_now_is_not_the_one_in_flight() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
     project.open.clear()
-    looking = await begun(inventory.lookup("ceo"))
+    looking = await begun(inventory.lookup(identity("ceo")))
     project.now += 1
     project.agents.clear()
-    proving = await begun(inventory.list_since_now())
+    proving = await begun(by_name(inventory))
     project.open.set()
     assert await looking == agent("ceo")
     assert await proving == {}
@@ -163,19 +173,19 @@ async def test_a_listing_since_now_is_not_the_one_in_flight() -> None:
 async def test_a_coarse_clock_does_not_weaken_a_proof() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     project.agents.clear()
-    assert await inventory.list_since_now() == {}
+    assert await by_name(inventory) == {}
 
 
 async def test_a_proof_is_the_service_s_word_and_not_our_own() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
-    await inventory.lookup("ceo")
+    await inventory.lookup(identity("ceo"))
     project.now += 1
-    inventory.note("ceo", None)
+    inventory.note(identity("ceo"), None)
     project.now += 1
-    assert await inventory.list_since_now() == {"ceo": agent("ceo")}
+    assert await by_name(inventory) == {"ceo": agent("ceo")}
 
 
 async def test_after_a_failed_listing_the_next_one_is_tried() -> None:
@@ -183,9 +193,9 @@ async def test_after_a_failed_listing_the_next_one_is_tried() -> None:
     inventory = project.inventory()
     project.error = RuntimeUnavailable("down")
     with pytest.raises(RuntimeUnavailable):
-        await inventory.lookup("ceo")
+        await inventory.lookup(identity("ceo"))
     project.error = None
-    assert await inventory.lookup("ceo") == agent("ceo")
+    assert await inventory.lookup(identity("ceo")) == agent("ceo")
 
 
 async def test_a_failed_listing_fails_all_who_waited_for_it() -> None:
@@ -193,7 +203,9 @@ async def test_a_failed_listing_fails_all_who_waited_for_it() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
     project.error = RuntimeUnavailable("down")
-    outcomes = await asyncio.gather(*(inventory.lookup("ceo") for _ in range(10)), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(inventory.lookup(identity("ceo")) for _ in range(10)), return_exceptions=True
+    )
     assert all(isinstance(outcome, RuntimeUnavailable) for outcome in outcomes)
     assert project.listings == 1
 
@@ -202,8 +214,8 @@ async def test_who_stops_waiting_does_not_stop_the_others() -> None:
     project = Project(agent("ceo"))
     inventory = project.inventory()
     project.open.clear()
-    first = await begun(inventory.lookup("ceo"))
-    second = await begun(inventory.lookup("ceo"))
+    first = await begun(inventory.lookup(identity("ceo")))
+    second = await begun(inventory.lookup(identity("ceo")))
     first.cancel()
     project.open.set()
     assert await second == agent("ceo")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from AgentOperatingSystem.kube.client import _merge
+from AgentOperatingSystem.kube.client import merged
 
 Json = dict[str, Any]
 
@@ -37,17 +37,17 @@ def applied(target: Any, patch: Any) -> Any:
 
 @given(old=OBJECTS, new=OBJECTS)
 def test_the_patch_turns_the_old_into_the_new(old: Json, new: Json) -> None:
-    assert applied(old, _merge(old, new)) == new
+    assert applied(old, merged(old, new)) == new
 
 
 @given(old=OBJECTS)
 def test_nothing_changed_is_an_empty_patch(old: Json) -> None:
-    assert _merge(old, old) == {}
+    assert merged(old, old) == {}
 
 
 @given(old=OBJECTS, new=OBJECTS)
 def test_a_patch_that_is_sent_twice_does_no_harm(old: Json, new: Json) -> None:
-    patch = _merge(old, new)
+    patch = merged(old, new)
     assert applied(applied(old, patch), patch) == new
 
 
@@ -64,4 +64,4 @@ def test_a_patch_that_is_sent_twice_does_no_harm(old: Json, new: Json) -> None:
     ],
 )
 def test_a_patch_says_no_more_than_it_must(old: Json, new: Json, patch: Json, reason: str) -> None:
-    assert _merge(old, new) == patch, reason
+    assert merged(old, new) == patch, reason

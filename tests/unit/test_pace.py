@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -70,6 +71,41 @@ async def test_answers_let_the_rate_grow_back_to_what_is_configured(time: Time) 
     for _ in range(100):
         pace.answered()
     assert pace.rate == 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_refusals_by_chance_do_not_hold_the_rate_down(time: Time, seed: int) -> None:
+    """One answer in twenty is a 429 whatever the rate: the mean stays above half of what is configured."""
+    chance = random.Random(seed)  # noqa: S311 - chance, not a secret
+    pace = Pace(50, burst=100, clock=time)
+    rates: list[float] = []
+    for _ in range(3000):
+        await pace.wait()
+        time.now += 0.02
+        if chance.random() < 0.05:
+            pace.throttled(0.02)
+        else:
+            pace.answered()
+        rates.append(pace.rate)
+    assert sum(rates) / len(rates) > 25
+
+
+async def test_a_limit_is_found_and_not_run_against_again_and_again(time: Time) -> None:
+    """A service that bears ten a second, with ten in hand, and wishes for a second after each refusal."""
+    pace = Pace(50, burst=100, clock=time)
+    borne, since, refused, asked = 10.0, 0.0, 0, 2000
+    for _ in range(asked):
+        await pace.wait()
+        borne, since = min(10.0, borne + (time.now - since) * 10), time.now
+        if borne < 1:
+            refused += 1
+            pace.throttled(1.0)
+        else:
+            borne -= 1
+            pace.answered()
+        time.now += 0.02
+    assert refused < asked / 10
+    assert (asked - refused) / time.now > 9, "and the limit is made use of"
 
 
 async def test_no_wish_holds_requests_back_for_ever(time: Time) -> None:

@@ -310,3 +310,29 @@ async def test_a_pass_that_was_not_made_leaves_the_next_one_where_it_was() -> No
     planned = turn.due
     await passes.run(CEO, turn)
     assert turn.due == planned
+
+
+async def test_the_echo_of_our_own_note_is_not_read_between_two_passes() -> None:
+    fake = Fake(INTERVAL, SOON)
+    passes = passes_of(fake, random=MOST)
+    turn = passes.turn()
+    await passes.run(CEO, turn, echo=True)
+    assert fake.begun == [CEO], "the first trigger of all makes a pass, whatever it shows"
+    planned = turn.due
+    await passes.run(CEO, turn, echo=True)
+    assert fake.begun == [CEO]
+    assert turn.due == planned
+    turn.due = 0.0
+    await passes.run(CEO, turn, echo=True)
+    assert fake.begun == [CEO, CEO], "one that is due is made"
+
+
+async def test_a_wish_outlives_an_echo() -> None:
+    fake = Fake()
+    passes = passes_of(fake)
+    turn = passes.turn()
+    turn.wish((None,))
+    await passes.run(CEO, turn)
+    turn.wish(("skip",))
+    await passes.run(CEO, turn, echo=True)
+    assert fake.begun == [CEO, CEO]

@@ -9,10 +9,10 @@ import pytest
 from tests.unit.samples import ENDPOINT
 
 from AgentOperatingSystem.model.errors import ConfigurationError, EndpointNotConfigured
-from AgentOperatingSystem.model.facts import ModelCheck, RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelCheck, RuntimeFacts, RuntimeType
 from AgentOperatingSystem.runtime import RuntimeConfig
-from AgentOperatingSystem.runtime.config import is_loopback
 from AgentOperatingSystem.runtime.connection import connect
+from AgentOperatingSystem.runtime.endpoints import is_loopback
 
 SETTINGS = {
     "project_endpoint": ("AZURE_AI_PROJECT_ENDPOINT", ENDPOINT, ENDPOINT, None),
@@ -27,11 +27,22 @@ SETTINGS = {
     "model_check": ("AOS_MODEL_CHECK", "warn", ModelCheck.WARN, ModelCheck.ENFORCE),
     "max_deletes_per_minute": ("AOS_MAX_DELETES_PER_MINUTE", "5", 5, 30),
     "cluster_id": ("AOS_CLUSTER_ID", "c1", "c1", ""),
+    "type": ("AOS_RUNTIME", "foundryclassic", RuntimeType.FOUNDRY_CLASSIC, RuntimeType.FOUNDRY),
+}
+# What only a runtime's own resource says, where a tenant is to be kept within bounds.
+OF_A_RESOURCE = {
+    "identity",
+    "source",
+    "deployment_template",
+    "agent_name_template",
+    "allowed_models",
+    "allowed_vector_stores",
+    "max_agents",
 }
 
 
 def test_every_field_has_a_setting() -> None:
-    assert {field.name for field in fields(RuntimeConfig)} == set(SETTINGS)
+    assert {field.name for field in fields(RuntimeConfig)} == set(SETTINGS) | OF_A_RESOURCE
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -145,7 +156,7 @@ def test_the_facts_are_what_decides_an_agent() -> None:
         model_check=ModelCheck.OFF,
     )
     assert config.facts() == RuntimeFacts(
-        type="Foundry",
+        type=RuntimeType.FOUNDRY,
         endpoint=ENDPOINT,
         base_model="llama-3.3-70b",
         cluster_id="c1",

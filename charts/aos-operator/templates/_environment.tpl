@@ -4,6 +4,8 @@
 - name: AZURE_AI_PROJECT_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
+- name: AOS_RUNTIME
+  value: {{ .Values.foundry.type | quote }}
 - name: AZURE_AI_MODEL_DEPLOYMENT
   value: {{ .Values.foundry.model | quote }}
 - name: ENABLE_LORA_ADAPTERS
@@ -28,6 +30,14 @@
 {{- end }}
 {{- with .Values.namespaces }}
 - name: AOS_NAMESPACES
+  value: {{ join " " . | quote }}
+{{- end }}
+{{- with .Values.runtimes.allowedEndpoints }}
+- name: AOS_ALLOWED_ENDPOINTS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.runtimes.defaultNamespaces }}
+- name: AOS_DEFAULT_RUNTIME_NAMESPACES
   value: {{ join " " . | quote }}
 {{- end }}
 - name: AOS_LIVENESS_PORT

@@ -76,6 +76,20 @@ http://127.0.0.1:{{ int .Values.sandbox.port }}/api/projects/sandbox
 {{- if and .Values.namespaces (not .Values.clusterId) }}
 {{- fail "namespaces is set, so the operator has no ClusterRole and may not read the uid of kube-system: set clusterId to a name for this cluster that never changes" }}
 {{- end }}
+{{- $secrets := .Values.runtimes.tenantSecrets }}
+{{- if and $secrets.clusterWide $secrets.namespaces }}
+{{- fail "runtimes.tenantSecrets.clusterWide is for all namespaces: leave runtimes.tenantSecrets.namespaces empty, or set clusterWide to false" }}
+{{- end }}
+{{- if and .Values.namespaces $secrets.clusterWide }}
+{{- fail "namespaces is set, so there is no ClusterRole: name the namespaces in runtimes.tenantSecrets.namespaces, and set clusterWide to false" }}
+{{- end }}
+{{- if .Values.namespaces }}
+{{- range concat $secrets.namespaces .Values.runtimes.defaultNamespaces | uniq }}
+{{- if not (has . $.Values.namespaces) }}
+{{- fail (printf "runtimes names the namespace %s, which is not served: add it to namespaces" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and $azure.workloadIdentity.enabled $azure.clientSecret.existingSecret }}
 {{- fail "azure.workloadIdentity.enabled and azure.clientSecret.existingSecret are two ways to sign in: choose one" }}
 {{- end }}

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from AgentOperatingSystem.api.v1alpha1 import Condition, ConditionStatus, PurposeDrivenAgentStatus
+from AgentOperatingSystem.api.v1alpha1 import Condition, ConditionedStatus, ConditionStatus
 
 READY = "Ready"
 RECONCILING = "Reconciling"
@@ -67,7 +67,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def broken_rules(status: PurposeDrivenAgentStatus) -> list[str]:
+def broken_rules(status: ConditionedStatus) -> list[str]:
     """The rules that `status` breaks, as sentences; empty for a status fit to be written."""
     by_type = {condition.type: condition for condition in status.conditions}
     problems = []

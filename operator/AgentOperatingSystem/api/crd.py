@@ -6,11 +6,12 @@ schema without any of them. What Kubernetes adds (CEL rules, list types) the mod
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from AgentOperatingSystem.api import v1alpha1
+from AgentOperatingSystem.api import runtimes, v1alpha1
 
 Schema = dict[str, Any]
 
@@ -35,56 +36,111 @@ _KEPT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What makes one kind: its names, its two models, its columns and the rules over the whole object."""
+
+    name: str
+    plural: str
+    short: str
+    told: str
+    spec: type[v1alpha1.Model]
+    status: type[v1alpha1.ConditionedStatus]
+    columns: list[dict[str, Any]]
+    rules: list[dict[str, str]] = field(default_factory=list)
+    scope: str = "Namespaced"
+
+
+AGENT = Kind(
+    v1alpha1.KIND,
+    v1alpha1.PLURAL,
+    "pda",
+    "An AI agent, described by its purpose and kept so in its runtime by the operator.",
+    v1alpha1.PurposeDrivenAgentSpec,
+    v1alpha1.PurposeDrivenAgentStatus,
+    v1alpha1.PRINTER_COLUMNS,
+    v1alpha1.RESOURCE_RULES,
+)
+KINDS = (
+    AGENT,
+    Kind(
+        runtimes.KIND,
+        runtimes.PLURAL,
+        "art",
+        "A Foundry project that a team brings for the agents of its namespace, with an identity of its own.",
+        runtimes.AgentRuntimeSpec,
+        runtimes.RuntimeResourceStatus,
+        runtimes.PRINTER_COLUMNS,
+    ),
+    Kind(
+        runtimes.CLUSTER_KIND,
+        runtimes.CLUSTER_PLURAL,
+        "cart",
+        "A Foundry project that the cluster's administrator offers to the agents of some namespaces.",
+        runtimes.ClusterAgentRuntimeSpec,
+        runtimes.RuntimeResourceStatus,
+        runtimes.PRINTER_COLUMNS,
+        scope="Cluster",
+    ),
+)
+
+
+def crds() -> dict[str, dict[str, Any]]:
+    """Every CRD of the project, by the name of its file in `crds/`."""
+    return {f"{v1alpha1.GROUP}_{kind.plural}.yaml": crd_of(kind) for kind in KINDS}
+
+
 def purpose_driven_agent_crd() -> dict[str, Any]:
     """The CRD of `PurposeDrivenAgent`, as a Kubernetes object."""
-    spec = structural(v1alpha1.PurposeDrivenAgentSpec.model_json_schema(by_alias=True))
-    status = structural(v1alpha1.PurposeDrivenAgentStatus.model_json_schema(by_alias=True))
+    return crd_of(AGENT)
+
+
+def crd_of(kind: Kind) -> dict[str, Any]:
+    """The CRD of a kind, as a Kubernetes object."""
+    version = {
+        "name": v1alpha1.VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": kind.columns,
+        "schema": {"openAPIV3Schema": _schema(kind)},
+        "subresources": {"status": {}},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{v1alpha1.GROUP}"},
+        "spec": {
+            "group": v1alpha1.GROUP,
+            "names": {
+                "kind": kind.name,
+                "listKind": f"{kind.name}List",
+                "plural": kind.plural,
+                "singular": kind.name.lower(),
+                "shortNames": [kind.short],
+                "categories": ["aos"],
+            },
+            "scope": kind.scope,
+            "versions": [version],
+        },
+    }
+
+
+def _schema(kind: Kind) -> Schema:
     schema: Schema = {
-        "description": "An AI agent, described by its purpose and kept so in its runtime by the operator.",
+        "description": kind.told,
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": spec,
-            "status": status,
-        },
-        "x-kubernetes-validations": v1alpha1.RESOURCE_RULES,
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{v1alpha1.PLURAL}.{v1alpha1.GROUP}"},
-        "spec": {
-            "group": v1alpha1.GROUP,
-            "names": {
-                "kind": v1alpha1.KIND,
-                "listKind": f"{v1alpha1.KIND}List",
-                "plural": v1alpha1.PLURAL,
-                "singular": v1alpha1.KIND.lower(),
-                "shortNames": ["pda"],
-                "categories": ["aos"],
-            },
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": v1alpha1.VERSION,
-                    "served": True,
-                    "storage": True,
-                    "additionalPrinterColumns": v1alpha1.PRINTER_COLUMNS,
-                    "schema": {"openAPIV3Schema": schema},
-                    "subresources": {"status": {}},
-                }
-            ],
+            "spec": structural(kind.spec.model_json_schema(by_alias=True)),
+            "status": structural(kind.status.model_json_schema(by_alias=True)),
         },
     }
-
-
-def crds() -> dict[str, dict[str, Any]]:
-    """Every CRD of the project, by the name of its file in `crds/`."""
-    crd = purpose_driven_agent_crd()
-    return {f"{v1alpha1.GROUP}_{v1alpha1.PLURAL}.yaml": crd}
+    if kind.rules:
+        schema["x-kubernetes-validations"] = kind.rules
+    return schema
 
 
 def to_yaml(crd: dict[str, Any]) -> str:

@@ -25,8 +25,8 @@ _HEAD = """\
 <!-- Generated from the models by `make generate`. Do not edit. -->
 # Reference
 
-Every field of every resource; `kubectl explain pda.spec` tells the same. A field that is not listed is
-refused by `kubectl` and dropped by the API server.
+Every field of every resource; `kubectl explain pda.spec` tells the same, as do `art.spec` and `cart.spec`.
+A field that is not listed is refused by `kubectl` and dropped by the API server.
 """
 
 
@@ -52,7 +52,9 @@ def _resource(crd: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield schema["description"]
     yield ""
-    yield f"`apiVersion: {crd['spec']['group']}/{version['name']}`, short `{names['shortNames'][0]}`."
+    where = "cluster-scoped" if crd["spec"]["scope"] == "Cluster" else "namespaced"
+    api_version = f"{crd['spec']['group']}/{version['name']}"
+    yield f"`apiVersion: {api_version}`, short `{names['shortNames'][0]}`, {where}."
     for part in ("spec", "status"):
         yield ""
         yield f"### {part}"
@@ -62,14 +64,12 @@ def _resource(crd: dict[str, Any]) -> Iterator[str]:
         for field in fields(schema["properties"][part], part):
             yield f"| `{field.path}` | {field.type} | {_cell(field.told)} |"
     yield ""
-    yield "### What spans fields"
-    yield ""
-    for rule in (
-        *schema.get("x-kubernetes-validations", []),
-        *schema["properties"]["spec"].get("x-kubernetes-validations", []),
-    ):
-        yield f"* {rule['message']}."
-    yield ""
+    wide = [part.get("x-kubernetes-validations", []) for part in (schema, schema["properties"]["spec"])]
+    if any(wide):
+        yield "### What spans fields"
+        yield ""
+        yield from (f"* {rule['message']}." for rules in wide for rule in rules)
+        yield ""
 
 
 def fields(schema: Schema, path: str) -> Iterator[Field]:

@@ -24,6 +24,7 @@ LIST_LIMIT = 128
 AGENT_ID_PATTERN = "^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
 NAME_PATTERN = "^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$"
 MODEL_PATTERN = "^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(/[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?)?$"
+OBJECT_NAME_PATTERN = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 RUNTIME_METADATA_LIMIT = 6
 
 
@@ -53,6 +54,13 @@ class DriftPolicy(StrEnum):
 
     CORRECT = "Correct"
     REPORT = "Report"
+
+
+class RuntimeKind(StrEnum):
+    """The kinds of resources that are a runtime."""
+
+    AGENT_RUNTIME = "AgentRuntime"
+    CLUSTER_AGENT_RUNTIME = "ClusterAgentRuntime"
 
 
 class ConditionStatus(StrEnum):
@@ -92,6 +100,16 @@ _TOOL_NAME = matches(
 )
 
 Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
+ObjectName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        json_schema_extra=matches(
+            OBJECT_NAME_PATTERN, "must be the name of an object: lower-case letters, digits, '-' and '.'"
+        ),
+    ),
+]
 
 
 class McpTool(Model):
@@ -164,6 +182,15 @@ class Thread(Model):
     )
 
 
+class RuntimeRef(Model):
+    """The runtime that the agent runs on."""
+
+    kind: RuntimeKind = Field(
+        description="AgentRuntime, of the agent's own namespace, or ClusterAgentRuntime."
+    )
+    name: ObjectName = Field(description="Its name.")
+
+
 class PurposeDrivenAgentSpec(Model):
     """The agent as its team wants it."""
 
@@ -213,8 +240,8 @@ class PurposeDrivenAgentSpec(Model):
         default=None,
         max_length=128,
         description=(
-            "The base model's deployment, or `<connection>/<model>`. By default the operator's "
-            "AZURE_AI_MODEL_DEPLOYMENT."
+            "The base model's deployment, or `<connection>/<model>`. By default the runtime's baseModel; "
+            "without a runtimeRef the operator's AZURE_AI_MODEL_DEPLOYMENT."
         ),
         json_schema_extra=matches(
             MODEL_PATTERN,
@@ -233,6 +260,10 @@ class PurposeDrivenAgentSpec(Model):
     )
     tools: Tools | None = Field(default=None, description="Tools that the runtime itself has.")
     thread: Thread = Field(default_factory=Thread, description="How the agent keeps its conversation.")
+    runtime_ref: RuntimeRef | None = Field(
+        default=None,
+        description="Where the agent runs. Without one, the operator's environment is the runtime.",
+    )
     enabled: bool = Field(
         default=True,
         description="With false the agent does not run and nothing of it is lost; true brings it back.",
@@ -296,6 +327,17 @@ class Condition(StatusModel):
     observed_generation: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"})
 
 
+class ConditionedStatus(StatusModel):
+    """What every status of ours begins with: which spec it is about, and the statements on it."""
+
+    observed_generation: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"})
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+
+
 class RuntimeStatus(StatusModel):
     """Where and as what the agent runs."""
 
@@ -328,15 +370,9 @@ class Drift(StatusModel):
     )
 
 
-class PurposeDrivenAgentStatus(StatusModel):
+class PurposeDrivenAgentStatus(ConditionedStatus):
     """What is true, as the operator last saw it. Rebuilt when wiped."""
 
-    observed_generation: int | None = Field(default=None, ge=0, json_schema_extra={"format": "int64"})
-    conditions: list[Condition] = Field(
-        default_factory=list,
-        max_length=16,
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
     runtime: RuntimeStatus | None = None
     tools: list[ToolStatus] = Field(
         default_factory=list,

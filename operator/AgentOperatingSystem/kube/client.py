@@ -10,10 +10,11 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
+from urllib.request import getproxies_environment
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -27,6 +28,7 @@ from AgentOperatingSystem.api.v1alpha1 import (
     VERSION,
     PurposeDrivenAgentStatus,
 )
+from AgentOperatingSystem.kube.echoes import Echoes
 from AgentOperatingSystem.model.crossing import crossing
 from AgentOperatingSystem.model.errors import ConfigurationError
 from AgentOperatingSystem.model.guard import Guard, unguarded
@@ -37,8 +39,15 @@ COMPONENT = "aos-operator"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_SECONDS = 30.0
+# Each is a handshake and a quarter of a megabyte of buffers in asyncio's TLS: what a burst of passes asks
+# for is done as soon over a few.
+CONNECTIONS = 16
 
 logger = logging.getLogger(__name__)
+
+
+class Forbidden(ClusterFailure):
+    """The API server does not let the operator do that."""
 
 
 async def connect() -> client.ApiClient:
@@ -47,6 +56,9 @@ async def connect() -> client.ApiClient:
     Raises ConfigurationError when there is neither.
     """
     settings = client.Configuration()
+    settings.connection_pool_maxsize = CONNECTIONS
+    # Two trips to a thread for each request otherwise, to look for proxies and passwords that are not there.
+    settings.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         config.load_incluster_config(client_configuration=settings)
         return client.ApiClient(settings)
@@ -64,18 +76,21 @@ class KubernetesCluster:
     """The resources of one cluster, as far as a pass needs them. See `reconcile.ports.Cluster`.
 
     Sends plain JSON through the official client's transport: its typed methods for the core API alone
-    would cost 24 MB of models that nobody here looks at.
+    would cost 24 MB of models that nobody here looks at. `echoes` is told of each note.
     """
 
-    def __init__(self, api: client.ApiClient, *, guard: Guard = unguarded) -> None:
+    def __init__(
+        self, api: client.ApiClient, *, guard: Guard = unguarded, echoes: Echoes | None = None
+    ) -> None:
         self._api = api
         self._guard = guard
+        self._echoes = echoes or Echoes()
 
     async def get(self, key: ObjectKey) -> Resource | None:
         body = await self._send("get", "GET", _path(key), may_be_gone=True)
         return None if body is None else Resource.from_object(body)
 
-    async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
+    async def annotate(self, resource: Resource, annotations: Mapping[str, str | None]) -> Resource:
         patch = {
             "metadata": {
                 "annotations": dict(annotations),
@@ -83,7 +98,9 @@ class KubernetesCluster:
                 "uid": resource.uid,
             }
         }
-        return Resource.from_object(await self._send("annotate", "PATCH", _path(resource.key), patch))
+        noted = Resource.from_object(await self._send("annotate", "PATCH", _path(resource.key), patch))
+        self._echoes.wrote(noted)
+        return noted
 
     async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         if problems := broken_rules(status):
@@ -91,7 +108,7 @@ class KubernetesCluster:
         # uid in the patch: a resource made anew under the name gets no status of the one before it.
         patch = {
             "metadata": {"uid": resource.uid},
-            "status": _merge(
+            "status": merged(
                 resource.status.model_dump(mode="json", by_alias=True, exclude_none=True),
                 status.model_dump(mode="json", by_alias=True, exclude_none=True),
             ),
@@ -107,6 +124,27 @@ class KubernetesCluster:
         except ClusterFailure as error:
             # An Event is a courtesy: the status and the log have the same, so the pass goes on.
             logger.warning("%s: no Event %s could be posted: %s", resource.key, notice.reason, error)
+
+    async def read(self, operation: str, path: str) -> Any:
+        """The object at `path` as it is now; None when there is none."""
+        return await self._send(operation, "GET", path, may_be_gone=True)
+
+    async def pages(self, operation: str, path: str, size: int) -> AsyncIterator[Mapping[str, Any]]:
+        """Every object of a listing, read in pages of `size`."""
+        following = ""
+        while True:
+            query = {"limit": str(size), **({"continue": following} if following else {})}
+            listing = await self._send(operation, "GET", path, query=query)
+            for item in listing["items"]:
+                yield item
+            following = listing["metadata"].get("continue") or ""
+            if not following:
+                return
+
+    async def patch_runtime_status(self, path: str, uid: str, patch: Mapping[str, Any]) -> None:
+        """Merge `patch` into the status of the runtime at `path`. One that is gone by now is no failure."""
+        body = {"metadata": {"uid": uid}, "status": dict(patch)}
+        await self._send("patch_runtime_status", "PATCH", f"{path}/status", body, may_be_gone=True)
 
     async def cluster_id(self) -> str:
         """The kube-system namespace's uid, which names the cluster. Raises ConfigurationError."""
@@ -128,13 +166,14 @@ class KubernetesCluster:
         body: Mapping[str, Any] | None = None,
         *,
         may_be_gone: bool = False,
+        query: Mapping[str, str] = MappingProxyType({}),
     ) -> Any:
         """Send one request and return the JSON of its answer; None for a 404 where that is no failure."""
         if method != "GET":
             self._guard()
         try:
             async with crossing(f"cluster.{operation}"):
-                text = await send_json(self._api, method, path, body)
+                text = await send_json(self._api, method, path, body, query=query)
         except client.ApiException as error:
             if error.status == 404 and may_be_gone:
                 return None
@@ -179,9 +218,8 @@ def _path(key: ObjectKey) -> str:
 def _failure(operation: str, error: client.ApiException) -> ClusterFailure:
     if error.status == 409:
         return ResourceChanged(f"{operation}: the resource changed meanwhile")
-    return ClusterFailure(
-        f"{operation}: the API server answered {error.status} {error.reason}: {_sentence(error)}"
-    )
+    kind = Forbidden if error.status == 403 else ClusterFailure
+    return kind(f"{operation}: the API server answered {error.status} {error.reason}: {_sentence(error)}")
 
 
 def _sentence(error: client.ApiException) -> str:
@@ -193,14 +231,14 @@ def _sentence(error: client.ApiException) -> str:
     return str(status.get("message", "no reason given")) if isinstance(status, dict) else "no reason given"
 
 
-def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch that turns `old` into `new`: what is gone is null, lists are whole."""
     patch: dict[str, Any] = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             if value != before:
-                patch[key] = _merge(before, value)
+                patch[key] = merged(before, value)
         elif value != before:
             patch[key] = value
     return patch

@@ -16,16 +16,29 @@ from AgentOperatingSystem.api.conditions import READY
 from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PLURAL, VERSION, ConditionStatus
 from AgentOperatingSystem.kube.client import COMPONENT
 from AgentOperatingSystem.kube.delivery import Deliveries
+from AgentOperatingSystem.kube.echoes import Echoes
 from AgentOperatingSystem.kube.passes import Passes, Turn
+from AgentOperatingSystem.kube.runtimes.tending import Users
 from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
 from AgentOperatingSystem.model.signals import ReadySeen, ResourceGone, tell
-from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey
+from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey, Resource, RuntimeKey
 
 RESOURCE = (GROUP, VERSION, PLURAL)
 
 
-def register(registry: kopf.OperatorRegistry, passes: Passes, deliveries: Deliveries) -> None:
-    """Put the triggers of `PurposeDrivenAgent` into kopf's `registry`; `deliveries` is told what comes."""
+def register(
+    registry: kopf.OperatorRegistry,
+    passes: Passes,
+    deliveries: Deliveries,
+    *,
+    echoes: Echoes,
+    users: Users,
+) -> None:
+    """Put the triggers of `PurposeDrivenAgent` into kopf's `registry`.
+
+    `deliveries` is told what comes, `echoes` knows what of it are our own notes, and `users` is told which
+    runtime each agent names.
+    """
 
     def turn_of(memo: Any) -> Turn:
         if "turn" not in memo:
@@ -37,8 +50,10 @@ def register(registry: kopf.OperatorRegistry, passes: Passes, deliveries: Delive
     async def on_event(memo: Any, meta: kopf.Meta, event: Any, **_: Any) -> None:
         """Stop the repetition of an object that goes, and heed the wishes in its annotations."""
         _tell_ready(event)
-        _tell_delivery(event, deliveries)
+        _tell_delivery(event, deliveries, echoes)
         turn = turn_of(memo)
+        turn.runtime = _named_runtime(event)
+        users.note(meta["uid"], turn.runtime)
         if "deletionTimestamp" in meta:
             turn.end()
         turn.wish(tuple(meta.annotations.get(name) for name in WISHES))
@@ -46,9 +61,12 @@ def register(registry: kopf.OperatorRegistry, passes: Passes, deliveries: Delive
     @kopf.on.create(*RESOURCE, registry=registry, id="reconcile")
     @kopf.on.resume(*RESOURCE, registry=registry, id="reconcile")
     @kopf.on.update(*RESOURCE, registry=registry, id="reconcile", field="spec")
-    async def on_change(memo: Any, namespace: str | None, name: str, uid: str, **_: Any) -> None:
+    async def on_change(
+        memo: Any, namespace: str | None, name: str, uid: str, meta: kopf.Meta, **_: Any
+    ) -> None:
+        echo = echoes.heard(uid, meta["resourceVersion"])
         with deliveries.busy(uid):
-            await passes.run(_key(namespace, name), turn_of(memo))
+            await passes.run(_key(namespace, name), turn_of(memo), echo=echo)
 
     @kopf.daemon(*RESOURCE, registry=registry, id="repeat", cancellation_polling=1.0)
     async def on_due(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
@@ -66,6 +84,11 @@ def _key(namespace: str | None, name: str) -> ObjectKey:
     return ObjectKey(namespace or "", name)
 
 
+def _named_runtime(event: Mapping[str, Any]) -> RuntimeKey | None:
+    """The runtime that the object of a watch event names; None when it is gone, or names none."""
+    return None if event["type"] == "DELETED" else Resource.from_object(event["object"]).runtime_key
+
+
 def _tell_ready(event: Mapping[str, Any]) -> None:
     """Tell what a watch event says under Ready, for the metrics."""
     body = event["object"]
@@ -78,10 +101,11 @@ def _tell_ready(event: Mapping[str, Any]) -> None:
     tell(ReadySeen(uid, next(stated, ConditionStatus.UNKNOWN)))
 
 
-def _tell_delivery(event: Mapping[str, Any], deliveries: Deliveries) -> None:
+def _tell_delivery(event: Mapping[str, Any], deliveries: Deliveries, echoes: Echoes) -> None:
     meta = event["object"]["metadata"]
     if event["type"] == "DELETED":
         deliveries.gone(meta["uid"])
+        echoes.gone(meta["uid"])
     else:
         deliveries.came(meta["uid"], meta["resourceVersion"])
 

@@ -17,7 +17,7 @@ from AgentOperatingSystem.model.errors import PassAbandoned
 from AgentOperatingSystem.model.signals import PassKind, PassResult
 from AgentOperatingSystem.reconcile.ports import ClusterFailure, ResourceChanged
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
-from AgentOperatingSystem.reconcile.resource import ObjectKey
+from AgentOperatingSystem.reconcile.resource import ObjectKey, RuntimeKey
 from AgentOperatingSystem.reconcile.verdict import Retry
 from AgentOperatingSystem.telemetry.current import one_pass
 
@@ -48,14 +48,19 @@ class Turn:
     ended: bool = False
     wishes: tuple[str | None, ...] | None = None
     wished: bool = False
+    runtime: RuntimeKey | None = None
 
     def wish(self, wishes: tuple[str | None, ...]) -> None:
         """A pass is due at once when somebody changed what they ask for by annotation."""
         if self.wishes is not None and wishes != self.wishes:
-            self.due = 0.0
-            self.wished = True
-            self.wake.set()
+            self.hurry()
         self.wishes = wishes
+
+    def hurry(self) -> None:
+        """A pass is due at once, also when one is under way."""
+        self.due = 0.0
+        self.wished = True
+        self.wake.set()
 
     def end(self) -> None:
         """No further pass is wanted: the object goes, or the operator."""
@@ -81,15 +86,24 @@ class Passes:
         self._turns.add(turn)
         return turn
 
-    async def run(self, key: ObjectKey, turn: Turn) -> None:
+    def wake(self, runtime: RuntimeKey) -> None:
+        """The runtime changed: look at every object that names it."""
+        for turn in list(self._turns):
+            if turn.runtime == runtime and not turn.ended:
+                turn.hurry()
+
+    async def run(self, key: ObjectKey, turn: Turn, *, echo: bool = False) -> None:
         """One pass now, or after the one in flight; then the next one is due.
 
-        Between two passes that are due, one is made only for a resource that asks for something new.
+        Between two passes that are due, one is made only for a resource that asks for something new; the
+        `echo` of what a pass noted itself asks for nothing, and is not read again to see that.
         """
         async with turn.lock:
             if self._closed or turn.ended:
                 return
             due = turn.due == float("inf") or turn.due <= asyncio.get_running_loop().time()
+            if echo and not due:
+                return
             turn.wished = False
             result = await self._counted(self._attempt(key, due=due))
             self._schedule(turn, result)
@@ -185,7 +199,8 @@ class Passes:
         """
         if result.retry is Retry.INTERVAL:
             turn.failures = 0
-            return self._interval * (1 + JITTER * (2 * self._random() - 1))
+            interval = self._interval if result.interval is None else result.interval
+            return interval * (1 + JITTER * (2 * self._random() - 1))
         patience = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(turn.failures, 10))
         turn.failures += 1
         wish = min(LONGEST_WISH, result.retry_after or 0.0) * (1 + JITTER * self._random())

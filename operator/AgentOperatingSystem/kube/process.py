@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import random
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,20 +20,28 @@ from typing import Any
 import kopf
 from kubernetes.aio import client
 
+from AgentOperatingSystem.api.v1alpha1 import RuntimeKind
 from AgentOperatingSystem.kube import handlers
 from AgentOperatingSystem.kube.beside import Beside, beside
 from AgentOperatingSystem.kube.client import COMPONENT, KubernetesCluster, connect
 from AgentOperatingSystem.kube.delivery import LOOK_SECONDS, Deliveries
+from AgentOperatingSystem.kube.echoes import Echoes
 from AgentOperatingSystem.kube.health import Health, served_health
 from AgentOperatingSystem.kube.leadership import Lease, lease_namespace
+from AgentOperatingSystem.kube.login import login_over_few
+from AgentOperatingSystem.kube.memory import settle_memory
 from AgentOperatingSystem.kube.passes import Passes
+from AgentOperatingSystem.kube.runtimes import handlers as runtime_handlers
+from AgentOperatingSystem.kube.runtimes.pool import RuntimePool, Tenancy
+from AgentOperatingSystem.kube.runtimes.reading import Reader
+from AgentOperatingSystem.kube.runtimes.tending import Tending, Users
 from AgentOperatingSystem.kube.stopping import StopRequests
 from AgentOperatingSystem.model.errors import EndpointNotConfigured
 from AgentOperatingSystem.model.guard import unguarded
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.reconciler import Reconciler
 from AgentOperatingSystem.runtime.config import RuntimeConfig
-from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
+from AgentOperatingSystem.runtime.endpoints import AllowedEndpoints
 
 # How long passes in flight may take to end; a pod's usual grace is 30 s, and kopf and the Lease need some.
 STOP_SECONDS = 25.0
@@ -51,6 +60,7 @@ class OperatorOptions:
     liveness_port: int | None = 8080
     lease: Lease | None = field(default_factory=Lease)
     watch_check_seconds: float = LOOK_SECONDS
+    tenancy: Tenancy = field(default_factory=lambda: Tenancy(AllowedEndpoints.parse("")))
 
 
 async def run_operator(config: RuntimeConfig, options: OperatorOptions) -> None:
@@ -81,50 +91,72 @@ async def _stand_by_and_serve(
 ) -> None:
     leadership = side.candidate(_located(options.lease, options.namespaces)) if options.lease else None
     guard = leadership.guard if leadership else unguarded
-    cluster = KubernetesCluster(api, guard=guard)
+    echoes = Echoes()
+    cluster = KubernetesCluster(api, guard=guard, echoes=echoes)
     cluster_id = config.cluster_id or await cluster.cluster_id()
     # Reads are not retried inside a pass: the pass itself is run again, with growing patience.
-    runtime = AgentRuntimeProvider(replace(config, cluster_id=cluster_id, max_retries=0), guard=guard)
+    own = replace(config, cluster_id=cluster_id, max_retries=0)
+    reader = Reader(cluster, time.monotonic)
+    pool = RuntimePool(own, reader, options.tenancy, guard=guard)
     try:
-        await _initialize(runtime)
+        await _prepare(own, pool)
+        settle_memory()
         async with side.leading(leadership):
             brake = DeletionBrake(config.max_deletes_per_minute)
-            reconciler = Reconciler(cluster, runtime, lambda: datetime.now(UTC), brake)
+            reconciler = Reconciler(cluster, pool, _now, brake)
             passes = Passes(reconciler, interval=config.listing_age, random=random.random)
-            await _serve(passes, runtime, side, options, stops)
+            users = Users()
+            tending = Tending(cluster, reader, pool, users, served=options.namespaces, clock=_now)
+            parts = _Parts(passes, pool, tending, users, echoes)
+            await _serve(parts, side, options, stops)
     finally:
-        await runtime.close()
+        await pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the handlers trigger and tell."""
+
+    passes: Passes
+    pool: RuntimePool
+    tending: Tending
+    users: Users
+    echoes: Echoes
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _located(lease: Lease, served: tuple[str, ...]) -> Lease:
     return replace(lease, namespace=lease.namespace or lease_namespace(os.environ, served))
 
 
-async def _initialize(runtime: AgentRuntimeProvider) -> None:
+async def _prepare(config: RuntimeConfig, pool: RuntimePool) -> None:
     try:
-        await runtime.initialize()
+        facts = config.facts()
     except EndpointNotConfigured as error:
-        # Each resource says so too, which is where its author looks.
+        # Each resource that names no runtime says so too, which is where its author looks.
         logger.warning("%s", error)
     else:
-        facts = runtime.facts()
         logger.info("cluster %s, runtime %s at %s", facts.cluster_id, facts.type, facts.endpoint)
+        await pool.prepare()
 
 
-async def _serve(
-    passes: Passes, runtime: AgentRuntimeProvider, side: Beside, options: OperatorOptions, stops: StopRequests
-) -> None:
+async def _serve(parts: _Parts, side: Beside, options: OperatorOptions, stops: StopRequests) -> None:
     registry = kopf.OperatorRegistry()
     settings = handlers.settings()
     settings.scanning.disabled = bool(options.namespaces)
     deliveries = Deliveries()
-    handlers.register(registry, passes, deliveries)
+    handlers.register(registry, parts.passes, deliveries, echoes=parts.echoes, users=parts.users)
+    # What is cluster-scoped is for an operator that serves the cluster.
+    for kind in (RuntimeKind.AGENT_RUNTIME,) if options.namespaces else tuple(RuntimeKind):
+        runtime_handlers.register(registry, kind, parts.tending, parts.pool, parts.passes.wake)
     stop_flag = asyncio.Event()
-    stops.stop = lambda: _stop(passes, runtime, stop_flag)
-
-    @kopf.on.login(registry=registry)
-    def login(**known: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**known) or kopf.login_via_client(**known)
+    stops.stop = lambda: _stop(parts, stop_flag)
+    # Each kind is watched in each namespace: the agents, and the kinds of runtime.
+    streams = (1 + len(RuntimeKind)) * max(1, len(options.namespaces))
+    kopf.on.login(registry=registry)(login_over_few(streams))
 
     @kopf.on.startup(registry=registry)
     async def take_over_signals(**_: Any) -> None:
@@ -150,8 +182,8 @@ def peering_identity() -> Any:
     return COMPONENT
 
 
-def _stop(passes: Passes, runtime: AgentRuntimeProvider, stop_flag: asyncio.Event) -> None:
+def _stop(parts: _Parts, stop_flag: asyncio.Event) -> None:
     logger.info("stopping: passes in flight end first")
     asyncio.get_running_loop().call_later(STOP_SECONDS, stop_flag.set)
-    passes.close(stop_flag.set)
-    runtime.stop_waiting()
+    parts.passes.close(stop_flag.set)
+    parts.pool.stop_waiting()

@@ -76,8 +76,10 @@ class DesiredAgent:
 class ObservedAgent:
     """The agent as the runtime reports it.
 
-    `agent_id` is the runtime's own id, `version` the newest version's. `stamp` is None for an agent that
-    bears none. `ready` is False while the runtime still prepares the version; `failed` when it gave up.
+    `agent_id` is the runtime's own id, by which it is written: the name on Foundry, `asst_...` on the classic
+    generation. `version` is the newest version's, empty where there are none. `stamp` is None for an agent
+    that bears none. `ready` is False while the runtime still prepares the version; `failed` when it gave up.
+    `twins` are the ids of further agents that bear the same owner's stamp, where a name is no key.
     """
 
     name: str
@@ -88,6 +90,7 @@ class ObservedAgent:
     enabled: bool = True
     ready: bool = True
     failed: bool = False
+    twins: tuple[str, ...] = ()
 
 
 def definition_hash(desired: DesiredAgent) -> str:

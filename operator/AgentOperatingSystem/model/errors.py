@@ -4,12 +4,15 @@ AOSError
 ├── SpecRejected             the resource asks for what cannot be
 ├── ConfigurationError       a setting of this process is missing or wrong
 │   └── EndpointNotConfigured
+├── NotAllowed               the runtime that is asked for does not allow it
+├── ReferenceMissing         something that the resource names is not there (yet)
 ├── OwnershipError           an agent of that name exists and is not ours to touch
 │   ├── AdoptionRequired     it bears no stamp
 │   ├── OwnershipConflict    it bears another owner's stamp
 │   └── RuntimeMoved         ours was made in another project
 ├── Held                     the operator itself holds back for now
 │   ├── Paused               an annotation asks for it
+│   ├── Migrating            the agent is on its way to the new generation
 │   └── DeletionSlowed       too many agents would be deleted at once
 ├── PassAbandoned            this process ends: nothing is told of it, and the next one begins the pass anew
 │   ├── LeadershipLost       another process may be writing by now
@@ -61,6 +64,18 @@ class EndpointNotConfigured(ConfigurationError):
         )
 
 
+class NotAllowed(AOSError):
+    """Whoever owns the runtime does not let this resource do what it asks for."""
+
+
+class ReferenceMissing(AOSError):
+    """Something that the resource names is not there yet; `tool` when it belongs to one of its tools."""
+
+    def __init__(self, message: str, *, tool: bool = False) -> None:
+        super().__init__(message)
+        self.tool = tool
+
+
 class OwnershipError(AOSError):
     """The runtime holds an agent of this name that this owner may not touch."""
 
@@ -74,7 +89,7 @@ class OwnershipConflict(OwnershipError):
 
 
 class RuntimeMoved(OwnershipError):
-    """The agent was made in another project than the one now configured."""
+    """The agent was made in another project, or under another name, than the one now asked for."""
 
 
 class Held(AOSError):
@@ -87,6 +102,10 @@ class Held(AOSError):
 
 class Paused(Held):
     """Somebody paused the resource."""
+
+
+class Migrating(Held):
+    """The agent is carried over to the new generation, and goes on on the classic one until that is done."""
 
 
 class DeletionSlowed(Held):

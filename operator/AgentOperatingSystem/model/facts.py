@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from AgentOperatingSystem.model.deployment import AGENT_NAME_TEMPLATE, DEPLOYMENT_TEMPLATE
+
 
 class ModelCheck(StrEnum):
     """What to do about a deployment that the runtime does not list."""
@@ -14,17 +16,47 @@ class ModelCheck(StrEnum):
     OFF = "Off"
 
 
+class RuntimeType(StrEnum):
+    """The runtimes' words in the API: Foundry's new generation, and the classic one."""
+
+    FOUNDRY = "Foundry"
+    FOUNDRY_CLASSIC = "FoundryClassic"
+
+
+# When the service ends the classic generation, as Microsoft Learn says.
+RETIREMENT = {RuntimeType.FOUNDRY_CLASSIC: "31 March 2027"}
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeFacts:
-    """`type` is the runtime's word in the API (Foundry), `endpoint` its project, `cluster_id` who we are."""
+    """`endpoint` is the runtime's project, `cluster_id` who we are, `source` whose settings these are.
 
-    type: str
+    The templates make names as in `model.deployment`. `allowed_models` and `allowed_vector_stores` name what
+    a resource may use, None for all. `interval` is the seconds between looks, `write_seconds` how
+    long a write is waited for, `answer_seconds` how long an agent's answer.
+    """
+
+    type: RuntimeType
     endpoint: str
     base_model: str
     cluster_id: str
     lora_adapters: bool = True
     stateful_threads: bool = True
     model_check: ModelCheck = ModelCheck.ENFORCE
+    source: str = "the operator's environment"
+    deployment_template: str = DEPLOYMENT_TEMPLATE
+    agent_name_template: str = AGENT_NAME_TEMPLATE
+    allowed_models: frozenset[str] | None = None
+    allowed_vector_stores: frozenset[str] | None = None
+    max_agents: int | None = None
+    interval: float = 60.0
+    write_seconds: float = 20.0
+    answer_seconds: float = 60.0
+
+    @property
+    def ids_are_given(self) -> bool:
+        """True where the service gives an agent its id, so that only a look tells whether one was made."""
+        return self.type is RuntimeType.FOUNDRY_CLASSIC
 
 
 @dataclass(frozen=True, slots=True)

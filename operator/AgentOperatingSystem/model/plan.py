@@ -54,12 +54,17 @@ class Plan:
     agent is to be released or deleted.
     """
 
-    name: str
+    identity: AgentIdentity
     steps: tuple[Step, ...] = ()
     desired: DesiredAgent | None = None
     observed: ObservedAgent | None = None
     differences: tuple[str, ...] = ()
     drifted: bool = False
+
+    @property
+    def name(self) -> str:
+        """The agent's name in the runtime."""
+        return self.identity.name
 
     @property
     def drift(self) -> tuple[str, ...]:
@@ -82,7 +87,7 @@ def make_plan(
     `correct_drift` it is told in the plan and left.
     """
     if observed is None:
-        return Plan(desired.name, (Step.CREATE,) if desired.enabled else (), desired)
+        return Plan(desired.identity, (Step.CREATE,) if desired.enabled else (), desired)
     differences = differing_paths(desired, observed)
     write: tuple[Step, ...] = ()
     if not desired.identity.owns(observed.stamp):
@@ -93,7 +98,7 @@ def make_plan(
     if not write and desired.enabled and differences and (correct_drift or not drifted):
         write = (Step.UPDATE,)
     steps = write + _toggle(desired, observed)
-    return Plan(desired.name, steps, desired, observed, differences, drifted and desired.enabled)
+    return Plan(desired.identity, steps, desired, observed, differences, drifted and desired.enabled)
 
 
 def plan_removal(identity: AgentIdentity, observed: ObservedAgent | None, *, keep: bool) -> Plan:
@@ -102,8 +107,8 @@ def plan_removal(identity: AgentIdentity, observed: ObservedAgent | None, *, kee
     An agent that is gone, or that is not the owner's, needs nothing: it is left as it is.
     """
     if observed is None or not identity.owns(observed.stamp):
-        return Plan(identity.name, observed=observed)
-    return Plan(identity.name, (Step.RELEASE if keep else Step.DELETE,), observed=observed)
+        return Plan(identity, observed=observed)
+    return Plan(identity, (Step.RELEASE if keep else Step.DELETE,), observed=observed)
 
 
 def surplus_versions(versions: Sequence[ObservedAgent], identity: AgentIdentity, *, limit: int) -> list[str]:

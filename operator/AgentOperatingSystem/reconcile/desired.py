@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from AgentOperatingSystem.api.v1alpha1 import AdoptionPolicy, DriftPolicy, PurposeDrivenAgentSpec, Scope
+from AgentOperatingSystem.api.v1alpha1 import (
+    AGENT_ID_PATTERN,
+    AdoptionPolicy,
+    DriftPolicy,
+    PurposeDrivenAgentSpec,
+    Scope,
+)
 from AgentOperatingSystem.model.definition import (
     AgentDefinition,
     CodeInterpreterTool,
@@ -17,8 +24,14 @@ from AgentOperatingSystem.model.definition import (
     Tool,
     definition_hash,
 )
-from AgentOperatingSystem.model.deployment import DEPLOYMENT_NAME_LIMIT, deployment_name
-from AgentOperatingSystem.model.errors import SpecRejected
+from AgentOperatingSystem.model.deployment import (
+    AGENT_NAME_LIMIT,
+    AGENT_NAME_TEMPLATE,
+    DEPLOYMENT_NAME_LIMIT,
+    agent_name,
+    deployment_name,
+)
+from AgentOperatingSystem.model.errors import NotAllowed, SpecRejected
 from AgentOperatingSystem.model.facts import RuntimeFacts
 from AgentOperatingSystem.model.plan import Claim
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, OwnerKind, Stamp
@@ -33,6 +46,8 @@ from AgentOperatingSystem.tools.functions import (
     McpToolReference,
     convert_mcp_tools_to_function_tools,
 )
+
+NAMES_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,9 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
     """What `resource` asks the runtime for. Raises SpecRejected, naming the field."""
     spec = parsed_spec(resource.spec)
     agent_id = resource.agent_name
+    identity = identity_of(resource, facts)
+    _check_name(identity.name, facts)
+    _check_allowed(spec, facts)
     functions = tuple(
         convert_mcp_tools_to_function_tools(
             [
@@ -81,12 +99,12 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
         metadata=dict(spec.runtime_metadata),
     )
     stamp = Stamp(
-        owner=identity_of(resource, facts.cluster_id).owner,
+        owner=identity.owner,
         agent_id=agent_id,
         adapter=spec.adapter_name or "",
         uid=resource.uid,
     )
-    agent = DesiredAgent(name=agent_id, definition=definition, stamp=stamp, enabled=spec.enabled)
+    agent = DesiredAgent(name=identity.name, definition=definition, stamp=stamp, enabled=spec.enabled)
     agent = replace(agent, stamp=replace(stamp, hash=definition_hash(agent)))
     keeps_thread = facts.stateful_threads and spec.thread.scope is Scope.AGENT
     return DesiredState(
@@ -99,10 +117,60 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
     )
 
 
-def identity_of(resource: Resource, cluster_id: str) -> AgentIdentity:
+def identity_of(resource: Resource, facts: RuntimeFacts) -> AgentIdentity:
     """The agent of `resource`. Its owner has no uid, so that one restored from a backup is the same."""
-    owner = Owner(OwnerKind.RESOURCE, cluster_id, resource.key.namespace, resource.key.name)
-    return AgentIdentity(resource.agent_name, owner, resource.agent_name)
+    owner = Owner(OwnerKind.RESOURCE, facts.cluster_id, resource.key.namespace, resource.key.name)
+    name = agent_name(
+        facts.agent_name_template,
+        agent_id=resource.agent_name,
+        namespace=resource.key.namespace,
+        name=resource.key.name,
+    )
+    return AgentIdentity(name, owner, resource.agent_name)
+
+
+def _check_name(name: str, facts: RuntimeFacts) -> None:
+    """Raise SpecRejected for a name that the template makes and the service does not take."""
+    if re.fullmatch(AGENT_ID_PATTERN, name):
+        return
+    if facts.agent_name_template == AGENT_NAME_TEMPLATE:
+        problem = f"{name!r} is no agent's name"
+    else:
+        problem = f"{facts.agent_name_template} of {facts.source} makes {name!r} of it"
+    raise SpecRejected(
+        "spec.agentId",
+        f"{problem}; it may have at most {AGENT_NAME_LIMIT} letters, digits and '-', so set another agentId.",
+    )
+
+
+def _check_allowed(spec: PurposeDrivenAgentSpec, facts: RuntimeFacts) -> None:
+    """Raise NotAllowed for a model or a vector store that the runtime's owner did not allow."""
+    models = facts.allowed_models
+    if models is not None:
+        # A template without the model lets the adapter's name choose the deployment alone.
+        free = "{model}" not in facts.deployment_template and spec.adapter_name
+        named = _deployment(spec, facts) if free else spec.model or facts.base_model
+        if named not in models | {facts.base_model}:
+            raise NotAllowed(
+                f"spec.model: {named} is not allowed by {facts.source} (spec.allowedModels): use one of "
+                f"{_listed({facts.base_model, *models})}."
+            )
+    stores = facts.allowed_vector_stores
+    if stores is None or spec.tools is None or spec.tools.file_search is None:
+        return
+    for store in spec.tools.file_search.vector_store_ids:
+        if store not in stores:
+            raise NotAllowed(
+                f"spec.tools.fileSearch.vectorStoreIds: {store} is not allowed by {facts.source} "
+                "(spec.allowedVectorStores); ask its owner to add it."
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Some names in words, the rest as a number."""
+    known = sorted(names)
+    more = f" and {len(known) - NAMES_TOLD} more" if len(known) > NAMES_TOLD else ""
+    return ", ".join(known[:NAMES_TOLD]) + more
 
 
 def _claim(resource: Resource, spec: PurposeDrivenAgentSpec) -> Claim:
@@ -131,7 +199,8 @@ def parsed_spec(spec: Mapping[str, Any]) -> PurposeDrivenAgentSpec:
 
 def _deployment(spec: PurposeDrivenAgentSpec, facts: RuntimeFacts) -> str:
     model = spec.model or facts.base_model
-    name = deployment_name(model, (spec.adapter_name or "") if facts.lora_adapters else "")
+    adapter = (spec.adapter_name or "") if facts.lora_adapters else ""
+    name = deployment_name(model, adapter, facts.deployment_template)
     if len(name) > DEPLOYMENT_NAME_LIMIT and "/" not in name:
         raise SpecRejected(
             "spec.adapterName",

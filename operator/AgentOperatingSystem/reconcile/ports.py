@@ -1,18 +1,20 @@
-"""The two ports of a pass: the cluster that holds the resource, the runtime that holds the agent.
+"""The ports of a pass: the cluster that holds the resource, the runtimes that hold the agents.
 
 `kube.cluster` and `runtime.provider` are on the other side; the reconciler imports neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
 from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import AOSError
-from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts, RuntimeType
+from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.plan import Plan
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
@@ -41,8 +43,11 @@ class Cluster(Protocol):
     async def get(self, key: ObjectKey) -> Resource | None:
         """The resource as it is now, past every cache; None when it is gone."""
 
-    async def annotate(self, resource: Resource, annotations: Mapping[str, str]) -> Resource:
-        """Set annotations, only if nobody wrote since `resource` was read: else ResourceChanged."""
+    async def annotate(self, resource: Resource, annotations: Mapping[str, str | None]) -> Resource:
+        """Set annotations, None to remove one, only if nobody wrote since `resource` was read.
+
+        Else ResourceChanged.
+        """
 
     async def patch_status(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         """Write the status. A resource that is gone by now is no failure."""
@@ -52,13 +57,22 @@ class Cluster(Protocol):
 
 
 class Runtime(Protocol):
-    """The runtime, as far as a pass needs it. Every method raises from the one error tree."""
+    """One runtime, as far as a pass needs it. Every method raises from the one error tree."""
 
     def facts(self) -> RuntimeFacts:
         """The settings in force. Raises EndpointNotConfigured when there is no project."""
 
-    async def observe(self, name: str, *, fresh: bool) -> ObservedAgent | None:
-        """The agent as it is now (`fresh`), or as a listing at most one interval old shows it."""
+    async def observe(
+        self, identity: AgentIdentity, *, fresh: bool, known_id: str = "", doubtful: bool = False
+    ) -> ObservedAgent | None:
+        """The agent as it is now (`fresh`), or as a listing at most one interval old shows it.
+
+        Where the service gives ids, `known_id` is the agent's as far as it is known, and `doubtful` says that
+        one may just have been made.
+        """
+
+    async def admit(self, plan: Plan) -> None:
+        """Raise NotAllowed when the runtime may have no further agent and the plan makes one."""
 
     async def apply(self, plan: Plan) -> ObservedAgent | None:
         """Do the plan's steps; what the runtime holds afterwards."""
@@ -66,11 +80,17 @@ class Runtime(Protocol):
     async def prove_absent(self, identity: AgentIdentity) -> bool:
         """True when a complete listing, begun after this call, does not hold the agent."""
 
-    async def prune(self, identity: AgentIdentity, *, limit: int) -> int:
-        """Delete surplus versions of the agent and those beyond `limit`; how many."""
+    async def prune(self, observed: ObservedAgent, identity: AgentIdentity, *, limit: int) -> int:
+        """Delete the agent's twins, its surplus versions and those beyond `limit`; how many."""
 
     async def find_model(self, deployment: str) -> ModelFinding:
         """Whether the project has the deployment."""
+
+    async def has_vector_store(self, store_id: str) -> bool:
+        """Whether the project has the vector store."""
+
+    async def has_file(self, file_id: str) -> bool:
+        """Whether the project has the file."""
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""
@@ -80,3 +100,25 @@ class Runtime(Protocol):
 
     async def delete_thread(self, thread_id: str) -> None:
         """Delete a conversation; one that is gone already is no failure."""
+
+    async def messages(self, thread_id: str) -> list[Message]:
+        """What was said on a thread, the oldest first."""
+
+    async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
+        """Say `messages` on a thread without having them answered."""
+
+
+class Runtimes(Protocol):
+    """Every runtime that a resource can name, and the operator's environment for one that names none."""
+
+    def open(
+        self, resource: Resource, generation: RuntimeType | None = None
+    ) -> AbstractAsyncContextManager[Runtime]:
+        """The resource's runtime, kept open meanwhile.
+
+        With `generation` its project is spoken to as that type, whatever the runtime's own. Raises
+        ReferenceMissing, NotAllowed, NotAuthorized and ConfigurationError.
+        """
+
+    async def renewed(self, resource: Resource, used: Runtime) -> bool:
+        """True when the credentials of the resource's runtime are others by now than `used` has."""

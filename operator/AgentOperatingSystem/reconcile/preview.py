@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from AgentOperatingSystem.model.definition import AgentDefinition, ObservedAgent, tool_content
-from AgentOperatingSystem.model.errors import AOSError, ModelNotFound, OwnershipError, RuntimeMoved
+from AgentOperatingSystem.model.errors import AOSError, ModelNotFound, OwnershipError
 from AgentOperatingSystem.model.facts import ModelCheck, ModelFinding, RuntimeFacts
 from AgentOperatingSystem.model.plan import Plan, Step, differing_paths, make_plan
-from AgentOperatingSystem.model.stamp import Stamp
+from AgentOperatingSystem.model.stamp import AgentIdentity, Stamp
 from AgentOperatingSystem.reconcile.desired import DesiredState
+from AgentOperatingSystem.reconcile.home import check_home
 from AgentOperatingSystem.reconcile.resource import POLICY_ANNOTATION, SKIP, ObjectKey, Resource
 from AgentOperatingSystem.reconcile.status import missing_model
 from AgentOperatingSystem.reconcile.verdict import Reason, verdict_on
@@ -28,7 +29,9 @@ _EMPTY = AgentDefinition(deployment="", instructions="")
 class Lookout(Protocol):
     """The runtime, as far as it can be looked at. Both raise from the one error tree."""
 
-    async def observe(self, name: str, *, fresh: bool) -> ObservedAgent | None:
+    async def observe(
+        self, identity: AgentIdentity, *, fresh: bool, known_id: str = "", doubtful: bool = False
+    ) -> ObservedAgent | None:
         """The agent as it is now."""
 
     async def find_model(self, deployment: str) -> ModelFinding:
@@ -83,8 +86,8 @@ async def preview(
     if resource.paused:
         return replace(known, remarks=(f"Paused by the annotation {POLICY_ANNOTATION}: {SKIP}.",))
     try:
-        _check_home(resource, facts)
-        observed = await runtime.observe(desired.agent.name, fresh=True)
+        check_home(resource, facts, desired.agent.name)
+        observed = await runtime.observe(desired.agent.identity, fresh=True, doubtful=True)
         known = replace(known, version=observed.version if observed else None)
         plan = make_plan(desired.agent, observed, desired.claim, correct_drift=desired.correct_drift)
     except OwnershipError as error:
@@ -154,13 +157,6 @@ async def _missing_model(facts: RuntimeFacts, plan: Plan, runtime: Lookout) -> s
         return None
     found = await runtime.find_model(name)
     return None if found.available else missing_model(name, found, facts.endpoint)
-
-
-def _check_home(resource: Resource, facts: RuntimeFacts) -> None:
-    """Raise RuntimeMoved for a resource, read off a cluster, whose agent is in another project."""
-    home = resource.recorded_endpoint
-    if home is not None and home != facts.endpoint:
-        raise RuntimeMoved(f"The agent was made in {home}; set AZURE_AI_PROJECT_ENDPOINT to that project.")
 
 
 def _refused(known: Preview, error: AOSError) -> Preview:

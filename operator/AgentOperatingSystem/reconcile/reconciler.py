@@ -20,17 +20,20 @@ from AgentOperatingSystem.api.v1alpha1 import (
     DeletionPolicy,
     PurposeDrivenAgentStatus,
 )
-from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.definition import CodeInterpreterTool, FileSearchTool, ObservedAgent
 from AgentOperatingSystem.model.errors import (
     AOSError,
     ConfigurationError,
     Held,
+    Migrating,
     ModelNotFound,
+    NotAllowed,
+    NotAuthorized,
     OwnershipError,
     PassAbandoned,
     Paused,
+    ReferenceMissing,
     RuntimeFailure,
-    RuntimeMoved,
     RuntimeUnavailable,
 )
 from AgentOperatingSystem.model.facts import ModelCheck, ModelFinding, RuntimeFacts
@@ -39,19 +42,32 @@ from AgentOperatingSystem.model.signals import drift_found
 from AgentOperatingSystem.model.stamp import Owner
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
+from AgentOperatingSystem.reconcile.home import (
+    belongs_to,
+    check_home,
+    check_project,
+    generations_besides,
+    home_notes,
+    is_moving,
+    look,
+)
+from AgentOperatingSystem.reconcile.intents import Intents
+from AgentOperatingSystem.reconcile.moves import Moves
 from AgentOperatingSystem.reconcile.ports import (
     Cluster,
     ClusterFailure,
     Notice,
     Runtime,
+    Runtimes,
 )
 from AgentOperatingSystem.reconcile.resource import (
     ADOPT_FROM_ANNOTATION,
     ADOPTED_FROM_ANNOTATION,
     DETACH,
-    ENDPOINT_ANNOTATION,
+    INTENT_ANNOTATION,
     POLICY_ANNOTATION,
     SKIP,
+    SUCCESSOR_ANNOTATION,
     THREAD_ANNOTATION,
     ObjectKey,
     Resource,
@@ -63,6 +79,7 @@ from AgentOperatingSystem.reconcile.status import (
     make_deleting_status,
     make_status,
     missing_model,
+    tools_are_resolved,
 )
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
 
@@ -78,10 +95,13 @@ RELEASE_PATIENCE = timedelta(minutes=1)
 # After these nothing may or can be written: the pass ends without a word, and another one begins anew.
 _UNTOLD = (ClusterFailure, PassAbandoned)
 
+# What a detached resource's agent is left for, stamp and all.
+_LEAVABLE = (RuntimeFailure, OwnershipError, ConfigurationError, NotAllowed, ReferenceMissing)
+
 _DONE = {
-    Step.CREATE: ("Created", "Created agent {name}, version {version}, on {deployment}."),
-    Step.UPDATE: ("Updated", "Updated agent {name} to version {version}: {differences} changed."),
-    Step.ADOPT: ("Adopted", "Took over agent {name} as version {version}."),
+    Step.CREATE: ("Created", "Created agent {name}{version} on {deployment}."),
+    Step.UPDATE: ("Updated", "Updated agent {name}{version}: {differences} changed."),
+    Step.ADOPT: ("Adopted", "Took over agent {name}{version}."),
     Step.ENABLE: ("Enabled", "Enabled agent {name}."),
     Step.DISABLE: ("Disabled", "Disabled agent {name}; nothing of it is lost."),
     Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
@@ -89,28 +109,42 @@ _DONE = {
 }
 _CORRECTED = (
     "DriftCorrected",
-    "Agent {name} was edited in the runtime ({differences}); version {version} has it as the spec says.",
+    "Agent {name} was edited in the runtime ({differences}); it is as the spec says again{version}.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a pass ended: when to look again, and the runtime's own wish in seconds, if it has one."""
+    """How a pass ended: when to look again, and the runtime's own wish in seconds, if it has one.
+
+    `interval` is the runtime's drift interval in seconds, None while it is not known.
+    """
 
     retry: Retry = Retry.INTERVAL
     retry_after: float | None = None
+    interval: float | None = None
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a pass came, for what is told when it ends in an error."""
+
+    facts: RuntimeFacts | None = None
+    desired: DesiredState | None = None
 
 
 class Reconciler:
-    """Runs passes over the two ports. `clock` gives the time, with a time zone."""
+    """Runs passes over the ports. `clock` gives the time, with a time zone."""
 
     def __init__(
-        self, cluster: Cluster, runtime: Runtime, clock: Callable[[], datetime], brake: DeletionBrake
+        self, cluster: Cluster, runtimes: Runtimes, clock: Callable[[], datetime], brake: DeletionBrake
     ) -> None:
         self._brake = brake
         self._cluster = cluster
-        self._runtime = runtime
+        self._runtimes = runtimes
         self._clock = clock
+        self._intents = Intents(clock)
+        self._moves = Moves(cluster, runtimes, clock)
 
     async def reconcile(self, key: ObjectKey, *, due: bool = True) -> Result:
         """Make it so and write the status. Raises ClusterFailure or PassAbandoned: then nothing was said.
@@ -146,16 +180,20 @@ class Reconciler:
             return Result(Retry.SOON)
 
     async def _pass(self, resource: Resource) -> Result:
+        course = _Course()
         try:
-            findings, plan, resource = await self._make_it_so(resource)
+            findings, plan, resource = await self._in_runtime(
+                resource, lambda runtime: self._make_it_so(resource, runtime, course)
+            )
         except _UNTOLD:
             raise
         except AOSError as error:
-            return await self._tell_failure(resource, error)
+            return await self._tell_failure(resource, course, error)
         status = make_status(resource, findings, self._clock())
         await self._write(resource, status)
         await self._announce(resource, plan, findings.observed)
-        return Result(Retry.SOON if _reason(status) == Reason.PROVISIONING else Retry.INTERVAL)
+        soon = _reason(status) == Reason.PROVISIONING or resource.moved_from is not None
+        return _timed(Result(Retry.SOON if soon else Retry.INTERVAL), course)
 
     async def _farewell(self, resource: Resource) -> Result | None:
         try:
@@ -169,107 +207,195 @@ class Reconciler:
         await self._write(resource, make_deleting_status(resource, None, self._clock()))
         return Result(Retry.SOON)
 
-    async def _make_it_so(self, resource: Resource) -> tuple[Findings, Plan, Resource]:
-        facts = self._runtime.facts()
-        desired = desired_state(resource, facts)
-        _check_home(resource, facts)
-        plan = await self._plan(desired, fresh=resource.changed or resource.requested)
-        model = await self._check_model(resource, facts, desired, plan)
-        resource, thread_id = await self._prepare(resource, facts, desired, plan)
-        observed = await self._runtime.apply(plan) if plan.steps else plan.observed
+    async def _in_runtime(self, resource: Resource, work: Callable[[Runtime], Awaitable[R]]) -> R:
+        """Do `work` on the resource's runtime; once more when its credentials were renewed meanwhile."""
+        async with self._runtimes.open(resource) as runtime:
+            try:
+                return await work(runtime)
+            except NotAuthorized:
+                if not await self._runtimes.renewed(resource, runtime):
+                    raise
+        async with self._runtimes.open(resource) as runtime:
+            return await work(runtime)
+
+    async def _make_it_so(
+        self, resource: Resource, runtime: Runtime, course: _Course
+    ) -> tuple[Findings, Plan, Resource]:
+        facts = course.facts = runtime.facts()
+        desired = course.desired = desired_state(resource, facts)
+        check_home(resource, facts, desired.agent.name)
+        plan = await self._plan(resource, runtime, desired)
+        model = await self._check_model(resource, runtime, desired, plan)
+        await self._check_references(resource, runtime, desired, plan)
+        await runtime.admit(plan)
+        if facts.ids_are_given and SUCCESSOR_ANNOTATION in resource.annotations:
+            resource = await self._moves.give_up(resource)
+        if is_moving(resource, facts):
+            return await self._move(resource, runtime, Findings(facts, desired, model=model), plan)
+        resource, thread_id = await self._prepare(resource, runtime, desired, plan)
+        observed = await self._apply(resource, runtime, plan)
         if Step.ADOPT in plan.steps and desired.claim.owner is not None:
             notes = {ADOPTED_FROM_ANNOTATION: str(desired.claim.owner)}
             resource = await self._cluster.annotate(resource, notes)
-        await self._tidy(resource, desired, observed)
+        await self._tidy(resource, runtime, desired, plan, observed)
+        if resource.moved_from is not None:
+            resource = await self._moves.clean_up(resource, runtime, thread_id)
         _tell_new_drift(resource, plan)
         drift = plan.drift if Step.UPDATE not in plan.steps else ()
         return Findings(facts, desired, observed, thread_id, drift, model), plan, resource
 
-    async def _plan(self, desired: DesiredState, *, fresh: bool) -> Plan:
-        """The plan, made from a fresh look whenever something is to be written."""
-        plan = await self._look(desired, fresh=fresh)
-        return await self._look(desired, fresh=True) if plan.steps and not fresh else plan
+    async def _move(
+        self, resource: Resource, runtime: Runtime, findings: Findings, plan: Plan
+    ) -> tuple[Findings, Plan, Resource]:
+        """Make the new agent, carry the thread over, and switch; the old ones go in a later pass."""
+        desired = findings.desired
+        if desired is None:
+            raise AssertionError("a move needs a desired state")
+        resource, thread_id = await self._moves.carry_over(resource, runtime, desired)
+        observed = await self._apply(resource, runtime, plan)
+        if desired.agent.enabled and (observed is None or not observed.ready):
+            raise Migrating("The runtime prepares the new agent; the classic one goes on until it is ready.")
+        resource = await self._moves.switch(resource, runtime, thread_id)
+        return replace(findings, observed=observed, thread_id=thread_id), plan, resource
 
-    async def _look(self, desired: DesiredState, *, fresh: bool) -> Plan:
-        observed = await self._runtime.observe(desired.agent.name, fresh=fresh)
+    async def _plan(self, resource: Resource, runtime: Runtime, desired: DesiredState) -> Plan:
+        """The plan, made from a fresh look whenever something is to be written."""
+        fresh = resource.changed or resource.requested
+        plan = await self._look(resource, runtime, desired, fresh=fresh)
+        if plan.steps and not fresh:
+            plan = await self._look(resource, runtime, desired, fresh=True)
+        if Step.CREATE in plan.steps and runtime.facts().ids_are_given:
+            self._intents.check(resource, runtime.facts())
+        return plan
+
+    async def _look(
+        self, resource: Resource, runtime: Runtime, desired: DesiredState, *, fresh: bool
+    ) -> Plan:
+        observed = await look(resource, runtime, desired.agent.identity, fresh=fresh)
         return make_plan(desired.agent, observed, desired.claim, correct_drift=desired.correct_drift)
 
+    async def _apply(self, resource: Resource, runtime: Runtime, plan: Plan) -> ObservedAgent | None:
+        if not plan.steps:
+            return plan.observed
+        with self._intents.judged(resource):
+            return await runtime.apply(plan)
+
     async def _check_model(
-        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
+        self, resource: Resource, runtime: Runtime, desired: DesiredState, plan: Plan
     ) -> ModelFinding | None:
         """Look the deployment up before an agent is put on it, and once for a status that does not say.
 
         None when there was nothing to look up. Raises ModelNotFound where the check is enforced.
         """
+        facts = runtime.facts()
         name = desired.agent.definition.deployment
         unchecked = facts.model_check is ModelCheck.OFF or "/" in name or not desired.agent.enabled
         if unchecked or (not plan.steps and known_model(resource, name) is not None):
             return None
-        found = await self._runtime.find_model(name)
+        found = await runtime.find_model(name)
         if not found.available and facts.model_check is ModelCheck.ENFORCE:
             raise ModelNotFound(missing_model(name, found, facts.endpoint))
         return found
 
-    async def _tidy(self, resource: Resource, desired: DesiredState, observed: ObservedAgent | None) -> None:
+    async def _check_references(
+        self, resource: Resource, runtime: Runtime, desired: DesiredState, plan: Plan
+    ) -> None:
+        """Look vector stores and files up before an agent gets them. Raises ReferenceMissing."""
+        if not desired.agent.enabled or not (
+            plan.steps or resource.changed or not tools_are_resolved(resource)
+        ):
+            return
+        for tool in desired.agent.definition.tools:
+            match tool:
+                case FileSearchTool(stores):
+                    for store in stores:
+                        if not await runtime.has_vector_store(store):
+                            raise _missing("spec.tools.fileSearch.vectorStoreIds", "vector store", store)
+                case CodeInterpreterTool(files):
+                    for file in files:
+                        if not await runtime.has_file(file):
+                            raise _missing("spec.tools.codeInterpreter.fileIds", "file", file)
+                case _:
+                    continue
+
+    async def _tidy(
+        self,
+        resource: Resource,
+        runtime: Runtime,
+        desired: DesiredState,
+        plan: Plan,
+        observed: ObservedAgent | None,
+    ) -> None:
         """Prune versions whenever one appeared that the status does not know, whoever made it.
 
         Before the status is written: if this fails, the status still does not know it, and the next
-        pass tries again.
+        pass tries again. Twins, where names are no keys, are pruned whenever they are seen.
         """
         known = resource.status.runtime.version if resource.status.runtime else None
-        if observed is None or observed.version in (FIRST_VERSION, known):
+        if observed is None:
             return
-        pruned = await self._runtime.prune(desired.agent.identity, limit=desired.version_history_limit)
+        twins = plan.observed.twins if plan.observed else ()
+        if not twins and observed.version in ("", FIRST_VERSION, known):
+            return
+        limit = desired.version_history_limit
+        pruned = await runtime.prune(replace(observed, twins=twins), desired.agent.identity, limit=limit)
         if pruned:
-            logger.info("pruned %d versions of agent %s", pruned, observed.name)
+            logger.info("pruned %d surplus of agent %s", pruned, observed.name)
 
     async def _prepare(
-        self, resource: Resource, facts: RuntimeFacts, desired: DesiredState, plan: Plan
+        self, resource: Resource, runtime: Runtime, desired: DesiredState, plan: Plan
     ) -> tuple[Resource, str | None]:
         """The agent's thread, and the notes that outlive a wiped status, before the agent itself."""
-        if plan.observed is None and not plan.steps:
+        if plan.observed is None and not plan.steps and resource.recorded_endpoint is None:
             return resource, None  # nothing is there and nothing is made: a disabled agent's first pass
         thread_id = None
         if desired.keeps_thread:
-            thread_id = await self._thread(resource, desired)
-        notes = {ENDPOINT_ANNOTATION: facts.endpoint}
+            thread_id = await self._thread(resource, runtime, desired)
+        notes = home_notes(runtime.facts(), desired.agent.identity)
         if thread_id is not None:
             notes[THREAD_ANNOTATION] = thread_id
+        if Step.CREATE in plan.steps and runtime.facts().ids_are_given:
+            notes[INTENT_ANNOTATION] = self._intents.begun()
         if adopted := _takeover_done(resource, desired, plan):
             notes[ADOPTED_FROM_ANNOTATION] = adopted
         if any(resource.annotations.get(key) != value for key, value in notes.items()):
             try:
                 resource = await self._cluster.annotate(resource, notes)
             except ClusterFailure:
-                await self._forget_new_thread(resource, thread_id)
+                await self._forget_new_thread(resource, runtime, thread_id)
                 raise
         return resource, thread_id
 
-    async def _forget_new_thread(self, resource: Resource, thread_id: str | None) -> None:
+    async def _forget_new_thread(self, resource: Resource, runtime: Runtime, thread_id: str | None) -> None:
         """Delete a conversation that could not be noted and that nobody would find again."""
-        if thread_id is not None and thread_id not in _known_threads(resource):
-            await self._runtime.delete_thread(thread_id)
+        if thread_id is not None and thread_id not in resource.known_threads:
+            await runtime.delete_thread(thread_id)
 
-    async def _thread(self, resource: Resource, desired: DesiredState) -> str | None:
+    async def _thread(self, resource: Resource, runtime: Runtime, desired: DesiredState) -> str | None:
         """The agent's conversation: the status's, or a noted one that is proved ours, or a new one."""
         noted = resource.annotations.get(THREAD_ANNOTATION)
         known = resource.status.runtime.thread_id if resource.status.runtime else None
+        if known and (noted == known or resource.made is None):
+            return known
+        if noted and await runtime.thread_owner(noted) == desired.agent.stamp.owner:
+            return noted
         if known:
             return known
-        if noted and await self._runtime.thread_owner(noted) == desired.agent.stamp.owner:
-            return noted
         if not desired.agent.enabled:
             return None
-        return await self._runtime.create_thread(desired.agent.stamp)
+        return await runtime.create_thread(desired.agent.stamp)
 
     async def _let_go(self, resource: Resource) -> bool:
         """Delete or release the agent; True when it is proved gone, or is left on purpose."""
         detach = resource.annotations.get(POLICY_ANNOTATION) == DETACH
         if resource.recorded_endpoint is None:
             return True  # the note is written before the agent is made: without it nothing was
+        keep = detach or _keeps_agent(resource)
         try:
-            return await self._remove(resource, keep=detach or _keeps_agent(resource))
-        except (RuntimeFailure, OwnershipError, ConfigurationError) as error:
+            return await self._in_runtime(
+                resource, lambda runtime: self._remove(resource, runtime, keep=keep)
+            )
+        except _LEAVABLE as error:
             if not detach or self._may_yet_release(resource, error):
                 raise
             message = f"Left the agent as it is, stamp included, since the runtime cannot be asked: {error}"
@@ -282,44 +408,50 @@ class Reconciler:
         young = since is not None and self._clock() - since < RELEASE_PATIENCE
         return young and isinstance(error, RuntimeUnavailable)
 
-    async def _remove(self, resource: Resource, *, keep: bool) -> bool:
-        facts = self._runtime.facts()
-        _check_home(resource, facts)
+    async def _remove(self, resource: Resource, runtime: Runtime, *, keep: bool) -> bool:
+        facts = runtime.facts()
+        check_project(resource, facts)
         if resource.paused:
             raise Paused(
                 f"Paused by the annotation {POLICY_ANNOTATION}: {SKIP}; remove it to have the agent "
                 f"deleted, or set it to {DETACH} to leave the agent in the runtime."
             )
-        identity = identity_of(resource, facts.cluster_id)
-        observed = await self._runtime.observe(identity.name, fresh=True)
+        gone = await self._remove_from(resource, runtime, keep=keep)
+        for other in generations_besides(resource, facts):
+            async with self._runtimes.open(resource, other) as former:
+                gone = await self._remove_from(resource, former, keep=keep) and gone
+        return gone
+
+    async def _remove_from(self, resource: Resource, runtime: Runtime, *, keep: bool) -> bool:
+        """Delete or release the agent in one generation of the project; True when it is proved gone."""
+        facts = runtime.facts()
+        identity = replace(identity_of(resource, facts), name=resource.recorded_name or resource.agent_name)
+        observed = await look(resource, runtime, identity, fresh=True)
         plan = plan_removal(identity, observed, keep=keep)
         if Step.DELETE in plan.steps:
             self._brake.take(self._clock(), resource.uid)
-        await self._runtime.apply(plan)
+        await runtime.apply(plan)
         if not keep:
-            await self._delete_threads(resource, identity.owner)
-            if not await self._runtime.prove_absent(identity):
+            await self._delete_threads(resource, runtime, identity.owner)
+            if not await runtime.prove_absent(identity):
                 return False
+            if facts.ids_are_given and observed is None and not resource.known_agent_id:
+                # A creation may yet take effect whose answer was lost: nobody would look for it afterwards.
+                self._intents.check(resource, facts)
         await self._announce(resource, plan, observed)
         return True
 
-    async def _delete_threads(self, resource: Resource, owner: Owner) -> None:
+    async def _delete_threads(self, resource: Resource, runtime: Runtime, owner: Owner) -> None:
         """Delete the conversations that are noted on the resource, each once its stamp proved it ours."""
-        for thread_id in _known_threads(resource):
-            if await self._runtime.thread_owner(thread_id) == owner:
-                await self._runtime.delete_thread(thread_id)
+        for thread_id in resource.known_threads:
+            if belongs_to(thread_id, runtime.facts().type) and await runtime.thread_owner(thread_id) == owner:
+                await runtime.delete_thread(thread_id)
 
-    async def _tell_failure(self, resource: Resource, error: AOSError) -> Result:
-        findings = Findings(error=error)
-        try:
-            facts = self._runtime.facts()
-            findings = replace(findings, facts=facts, desired=desired_state(resource, facts))
-        except AOSError:
-            # The settings or the spec are what failed: there is no more to tell than the error itself.
-            pass
+    async def _tell_failure(self, resource: Resource, course: _Course, error: AOSError) -> Result:
+        findings = Findings(course.facts, course.desired, error=error)
         status = make_status(resource, findings, self._clock())
         await self._write(resource, status)
-        return _result(error)
+        return _timed(_result(error), course)
 
     async def _tell_stuck(self, resource: Resource, error: AOSError) -> Result:
         await self._write(resource, make_deleting_status(resource, error, self._clock()))
@@ -352,27 +484,10 @@ def _tell_new_drift(resource: Resource, plan: Plan) -> None:
         drift_found(len(found))
 
 
-def _check_home(resource: Resource, facts: RuntimeFacts) -> None:
-    """Raise RuntimeMoved when the agent was made in another project than the one now configured."""
-    home = resource.recorded_endpoint
-    if home is not None and home != facts.endpoint:
-        raise RuntimeMoved(
-            f"The agent was made in {home}, and the operator is now configured for {facts.endpoint}; "
-            "set the endpoint back, or delete the resource before moving it."
-        )
-
-
 def _refused_for_good(resource: Resource) -> bool:
     """True when the runtime refused this very spec: asking again is of no use until somebody changes it."""
     refused = _reason(resource.status) == Reason.DEFINITION_REJECTED
     return refused and not resource.changed and not resource.requested
-
-
-def _known_threads(resource: Resource) -> list[str]:
-    """The conversations that the resource names, in its status and in its annotation."""
-    status = resource.status.runtime
-    named = (status.thread_id if status else None, resource.annotations.get(THREAD_ANNOTATION))
-    return [thread_id for thread_id in dict.fromkeys(named) if thread_id]
 
 
 def _takeover_done(resource: Resource, desired: DesiredState, plan: Plan) -> str | None:
@@ -390,7 +505,7 @@ def _notice(told: tuple[str, str], plan: Plan, observed: ObservedAgent | None) -
     reason, text = told
     message = text.format(
         name=plan.name,
-        version=observed.version if observed else "",
+        version=f", version {observed.version}," if observed and observed.version else "",
         deployment=observed.definition.deployment if observed else "",
         differences=", ".join(plan.differences),
     )
@@ -399,6 +514,16 @@ def _notice(told: tuple[str, str], plan: Plan, observed: ObservedAgent | None) -
 
 def _reason(status: PurposeDrivenAgentStatus) -> str | None:
     return next((condition.reason for condition in status.conditions if condition.type == READY), None)
+
+
+def _missing(field: str, what: str, name: str) -> ReferenceMissing:
+    return ReferenceMissing(
+        f"{field}: the project has no {what} {name}; make it, or take it out of the spec.", tool=True
+    )
+
+
+def _timed(result: Result, course: _Course) -> Result:
+    return replace(result, interval=course.facts.interval) if course.facts else result
 
 
 def _result(error: AOSError) -> Result:

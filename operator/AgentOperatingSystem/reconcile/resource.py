@@ -9,11 +9,29 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from AgentOperatingSystem.api.v1alpha1 import FINALIZER, GROUP, PurposeDrivenAgentStatus
+from AgentOperatingSystem.api.conditions import timestamp
+from AgentOperatingSystem.api.v1alpha1 import (
+    FINALIZER,
+    GROUP,
+    PurposeDrivenAgentStatus,
+    RuntimeKind,
+    RuntimeStatus,
+)
+from AgentOperatingSystem.model.facts import RuntimeType
 
-# What must outlive a wiped status: the project that holds the agent, and the agent's conversation.
+# What must outlive a wiped status: the project that holds the agent, and the agent's conversation. The type
+# is noted for the classic generation only, and the name where it is not the agent id.
 ENDPOINT_ANNOTATION = f"{GROUP}/runtime-endpoint"
+TYPE_ANNOTATION = f"{GROUP}/runtime-type"
+NAME_ANNOTATION = f"{GROUP}/runtime-agent-name"
 THREAD_ANNOTATION = f"{GROUP}/thread-id"
+# When the last creation began whose outcome only a look can tell: where the service gives the ids.
+INTENT_ANNOTATION = f"{GROUP}/creating-since"
+# A move to the new generation: the conversation that is being filled, then the classic agent and thread that
+# are to be removed, and since when.
+SUCCESSOR_ANNOTATION = f"{GROUP}/successor-thread-id"
+MOVED_FROM_ANNOTATION = f"{GROUP}/moved-from"
+NO_THREAD = "-"
 # What a person asks of the operator.
 POLICY_ANNOTATION = f"{GROUP}/reconcile-policy"
 DETACH = "detach-on-delete"
@@ -37,6 +55,44 @@ class ObjectKey:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeKey:
+    """Which runtime: `namespace` is empty for a cluster's own."""
+
+    kind: RuntimeKind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFrom:
+    """What a move left behind to be removed: ids of the classic generation, empty where there is none."""
+
+    agent_id: str
+    thread_id: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.agent_id or NO_THREAD} {self.thread_id or NO_THREAD} {timestamp(self.since)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """What `str` wrote; None for anything else."""
+        parts = text.split()
+        if len(parts) != 3:
+            return None
+        agent_id, thread_id, since = parts
+        try:
+            moment = datetime.fromisoformat(since)
+        except ValueError:
+            return None
+        return cls(agent_id.strip(NO_THREAD), thread_id.strip(NO_THREAD), moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +163,76 @@ class Resource:
         return str(self.spec.get("agentId") or self.key.name)
 
     @property
+    def runtime_key(self) -> RuntimeKey | None:
+        """The runtime that the spec names, readable even when the rest is refused; None without one."""
+        named = self.spec.get("runtimeRef")
+        if not isinstance(named, Mapping):
+            return None
+        try:
+            kind = RuntimeKind(str(named.get("kind")))
+        except ValueError:
+            return None
+        namespace = self.key.namespace if kind is RuntimeKind.AGENT_RUNTIME else ""
+        return RuntimeKey(kind, namespace, str(named.get("name")))
+
+    @property
+    def made(self) -> RuntimeStatus | None:
+        """What the status tells of an agent that was made, or None."""
+        runtime = self.status.runtime
+        return runtime if runtime is not None and runtime.agent_id else None
+
+    @property
     def recorded_endpoint(self) -> str | None:
         """The project that the agent was made in, or None when nothing was made."""
         noted = self.annotations.get(ENDPOINT_ANNOTATION)
-        runtime = self.status.runtime
-        return noted or (runtime.endpoint if runtime is not None and runtime.agent_id else None)
+        return noted or (self.made.endpoint if self.made else None)
+
+    @property
+    def recorded_type(self) -> RuntimeType | None:
+        """The runtime that the agent was made on, or None when nothing was made."""
+        if self.recorded_endpoint is None:
+            return None
+        noted = self.annotations.get(TYPE_ANNOTATION)
+        if noted is None and ENDPOINT_ANNOTATION not in self.annotations and self.made:
+            noted = self.made.type  # the annotations were lost
+        return RuntimeType.FOUNDRY_CLASSIC if noted == RuntimeType.FOUNDRY_CLASSIC else RuntimeType.FOUNDRY
+
+    @property
+    def recorded_name(self) -> str | None:
+        """The name that the agent was made under, or None when nothing was made."""
+        if self.recorded_endpoint is None:
+            return None
+        return self.annotations.get(NAME_ANNOTATION) or self.agent_name
+
+    @property
+    def known_agent_id(self) -> str:
+        """The id that the classic generation gave to the agent, as far as the status knows."""
+        made = self.made
+        classic = made is not None and made.type == RuntimeType.FOUNDRY_CLASSIC
+        return (made.agent_id or "") if made is not None and classic else ""
+
+    @property
+    def known_threads(self) -> tuple[str, ...]:
+        """The conversations that the resource names, in its status and in its annotations."""
+        named = (
+            self.status.runtime.thread_id if self.status.runtime else None,
+            self.annotations.get(THREAD_ANNOTATION),
+            self.annotations.get(SUCCESSOR_ANNOTATION),
+        )
+        return tuple(thread_id for thread_id in dict.fromkeys(named) if thread_id and thread_id != NO_THREAD)
+
+    @property
+    def intent(self) -> datetime | None:
+        """When the last creation began whose outcome only a look can tell."""
+        try:
+            return _moment(self.annotations.get(INTENT_ANNOTATION))
+        except ValueError:
+            return None
+
+    @property
+    def moved_from(self) -> MovedFrom | None:
+        """What a move left behind."""
+        return MovedFrom.parse(self.annotations.get(MOVED_FROM_ANNOTATION, ""))
 
 
 def _moment(text: str | None) -> datetime | None:

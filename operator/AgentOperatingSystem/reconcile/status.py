@@ -30,9 +30,9 @@ from AgentOperatingSystem.api.v1alpha1 import (
     RuntimeStatus,
     ToolStatus,
 )
-from AgentOperatingSystem.model.definition import ObservedAgent
-from AgentOperatingSystem.model.errors import AOSError, ModelNotFound
-from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
+from AgentOperatingSystem.model.definition import CodeInterpreterTool, FileSearchTool, ObservedAgent
+from AgentOperatingSystem.model.errors import AOSError, ModelNotFound, ReferenceMissing
+from AgentOperatingSystem.model.facts import RETIREMENT, ModelFinding, RuntimeFacts
 from AgentOperatingSystem.reconcile.desired import DesiredState
 from AgentOperatingSystem.reconcile.resource import Resource
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, Verdict, verdict_on
@@ -65,7 +65,7 @@ def make_status(resource: Resource, findings: Findings, now: datetime) -> Purpos
         statements = _after_success(findings)
     else:
         statements = _after_failure(resource, findings.error, now)
-    statements += _on_tools(findings.desired)
+    statements += _on_tools(findings.desired, findings.error)
     statements += _on_model(resource, findings)
     return _status(resource, findings, statements, now)
 
@@ -113,15 +113,26 @@ def _after_success(findings: Findings) -> list[Statement]:
         return [Statement(READY, TRUE, Reason.DISABLED, disabled), in_sync]
     if observed is not None and observed.failed:
         failed = (
-            f"The runtime could not prepare version {observed.version} of the agent; "
+            f"The runtime could not prepare the agent{_version(observed)}; "
             "see it in the Foundry portal, or change the spec."
         )
         return _not_ready(Verdict(Reason.VERSION_FAILED, True, Retry.SOON), failed)
     if observed is None or not observed.ready:
         preparing = "The runtime prepares the agent's version."
         return _not_ready(Verdict(Reason.PROVISIONING, False, Retry.SOON), preparing)
-    running = f"The agent runs as version {observed.version} on {observed.definition.deployment}."
+    as_version = f"as version {observed.version} " if observed.version else ""
+    running = f"The agent runs {as_version}on {observed.definition.deployment}.{_retirement(findings.facts)}"
     return [Statement(READY, TRUE, Reason.RUNNING, running), in_sync]
+
+
+def _version(observed: ObservedAgent) -> str:
+    return f", version {observed.version}" if observed.version else ""
+
+
+def _retirement(facts: RuntimeFacts | None) -> str:
+    """A sentence on when the service ends the agent's generation, empty while it does not."""
+    date = RETIREMENT.get(facts.type) if facts else None
+    return f" Its generation, FoundryClassic, retires on {date}: move it to Foundry." if date else ""
 
 
 def _in_sync(drift: tuple[str, ...]) -> Statement:
@@ -164,8 +175,10 @@ def _not_ready(verdict: Verdict, message: str) -> list[Statement]:
     ]
 
 
-def _on_tools(desired: DesiredState | None) -> list[Statement]:
-    if desired is None or not desired.functions:
+def _on_tools(desired: DesiredState | None, error: AOSError | None) -> list[Statement]:
+    if isinstance(error, ReferenceMissing) and error.tool:
+        return [Statement(TOOLS_RESOLVED, FALSE, Reason.WAITING_FOR_REFERENCE, str(error))]
+    if desired is None or not (desired.functions or _refers(desired)):
         return []
     open_ones = [
         f"{function.reference.server_name}/{function.reference.tool_name}"
@@ -173,12 +186,28 @@ def _on_tools(desired: DesiredState | None) -> list[Statement]:
         if function.schema_is_open
     ]
     if not open_ones:
-        return [Statement(TOOLS_RESOLVED, TRUE, "Resolved", "Every tool is declared with its input schema.")]
+        resolved = "Every tool is declared, and what it refers to was found."
+        return [Statement(TOOLS_RESOLVED, TRUE, "Resolved", resolved)]
     message = (
         f"Declared with an open object schema, for want of an inputSchema: {', '.join(open_ones)}; "
         "give each an inputSchema so that the model knows its arguments."
     )
     return [Statement(TOOLS_RESOLVED, TRUE, "OpenSchema", message)]
+
+
+def _refers(desired: DesiredState) -> bool:
+    """True when a tool names something of the project's."""
+    return any(
+        (isinstance(tool, FileSearchTool) and tool.vector_store_ids)
+        or (isinstance(tool, CodeInterpreterTool) and tool.file_ids)
+        for tool in desired.agent.definition.tools
+    )
+
+
+def tools_are_resolved(resource: Resource) -> bool:
+    """True unless the status says that something a tool refers to is missing."""
+    resolved = _condition(resource, TOOLS_RESOLVED)
+    return resolved is None or resolved.status is not FALSE
 
 
 def _on_model(resource: Resource, findings: Findings) -> list[Statement]:
@@ -244,7 +273,7 @@ def _runtime_status(resource: Resource, findings: Findings) -> RuntimeStatus | N
         type=facts.type,
         endpoint=facts.endpoint,
         agent_id=observed.agent_id if observed else None,
-        version=observed.version if observed else None,
+        version=(observed.version or None) if observed else None,
         deployment=observed.definition.deployment if observed else None,
         thread_id=findings.thread_id,
         definition_hash=desired.agent.stamp.hash if desired and present else None,

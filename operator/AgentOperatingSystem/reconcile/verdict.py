@@ -15,11 +15,14 @@ from AgentOperatingSystem.model.errors import (
     DefinitionRejected,
     DeletionSlowed,
     EndpointNotConfigured,
+    Migrating,
     ModelNotFound,
+    NotAllowed,
     NotAuthorized,
     NotFound,
     OwnershipConflict,
     Paused,
+    ReferenceMissing,
     RuntimeFailure,
     RuntimeMoved,
     RuntimeUnavailable,
@@ -38,6 +41,9 @@ class Reason(StrEnum):
     SPEC_REJECTED = "SpecRejected"
     ENDPOINT_NOT_CONFIGURED = "EndpointNotConfigured"
     CONFIGURATION_INVALID = "ConfigurationInvalid"
+    NOT_ALLOWED = "NotAllowed"
+    WAITING_FOR_REFERENCE = "WaitingForReference"
+    MIGRATING = "Migrating"
     ADOPTION_REQUIRED = "AdoptionRequired"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
     RUNTIME_MOVED = "RuntimeMoved"
@@ -79,6 +85,9 @@ _TABLE: tuple[tuple[type[AOSError], Verdict], ...] = (
     (AdoptionRequired, Verdict(Reason.ADOPTION_REQUIRED, True, Retry.INTERVAL)),
     (OwnershipConflict, Verdict(Reason.OWNERSHIP_CONFLICT, True, Retry.INTERVAL)),
     (RuntimeMoved, Verdict(Reason.RUNTIME_MOVED, True, Retry.INTERVAL)),
+    (NotAllowed, Verdict(Reason.NOT_ALLOWED, True, Retry.INTERVAL)),
+    (ReferenceMissing, Verdict(Reason.WAITING_FOR_REFERENCE, False, Retry.SOON)),
+    (Migrating, Verdict(Reason.MIGRATING, False, Retry.SOON)),
     (Paused, Verdict(Reason.PAUSED, False, Retry.INTERVAL)),
     (DeletionSlowed, Verdict(Reason.DELETION_SLOWED, False, Retry.SOON)),
     (Throttled, Verdict(Reason.THROTTLED, False, Retry.SOON)),

@@ -6,11 +6,12 @@ write that raises OutcomeUnknown the caller looks again before it writes again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
+from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.stamp import Stamp
 
 
@@ -36,33 +37,43 @@ ToolExecutor = Callable[[ToolCall], Awaitable[Mapping[str, Any]]]
 
 
 class RuntimeAdapter(Protocol):
-    """One project of one runtime."""
+    """One project of one runtime.
 
-    async def get(self, name: str) -> ObservedAgent | None:
+    `key` is an agent's own id there: its name on Foundry, `asst_...` on the classic generation.
+    """
+
+    @property
+    def names_are_keys(self) -> bool:
+        """True where an agent's name is its key; False where the service gives ids, and names repeat."""
+
+    async def get(self, key: str) -> ObservedAgent | None:
         """The agent as it is now, None when there is none."""
 
     async def list_all(self) -> list[ObservedAgent]:
-        """Every agent of the project, ours or not, page by page to the end."""
+        """Every agent of the project, ours or not, page by page to the end, the oldest first."""
 
     async def create(self, desired: DesiredAgent) -> ObservedAgent:
-        """Make the agent, or a further version of it. Never retried."""
+        """Make the agent. Never retried."""
+
+    async def update(self, observed: ObservedAgent, desired: DesiredAgent) -> ObservedAgent:
+        """Make the agent as it is desired, stamp included. Never retried."""
 
     async def release(self, observed: ObservedAgent) -> ObservedAgent:
         """Take our stamp off the agent and leave everything else as it is."""
 
-    async def enable(self, name: str) -> None:
+    async def enable(self, observed: ObservedAgent) -> ObservedAgent:
         """Let the agent run."""
 
-    async def disable(self, name: str) -> None:
-        """Keep the agent from running, with all that it has."""
+    async def disable(self, observed: ObservedAgent) -> ObservedAgent | None:
+        """Keep the agent from running; None where that means that it is gone, all but its thread."""
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, key: str) -> None:
         """Delete the agent with all versions; one that is gone already is no failure."""
 
-    async def versions(self, name: str) -> list[ObservedAgent]:
-        """Every version of the agent, the newest first; none for an agent that is gone."""
+    async def versions(self, key: str) -> list[ObservedAgent]:
+        """Every version of the agent, the newest first; none for an agent that is gone or has none."""
 
-    async def delete_version(self, name: str, version: str) -> None:
+    async def delete_version(self, key: str, version: str) -> None:
         """Delete one version; one that is gone already is no failure."""
 
     async def deployments(self) -> frozenset[str]:
@@ -70,6 +81,12 @@ class RuntimeAdapter(Protocol):
 
     async def has_deployment(self, name: str) -> bool:
         """Whether the project has the deployment, asked for by name."""
+
+    async def has_vector_store(self, store_id: str) -> bool:
+        """Whether the project has the vector store."""
+
+    async def has_file(self, file_id: str) -> bool:
+        """Whether the project has the file."""
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id. Never retried."""
@@ -79,6 +96,12 @@ class RuntimeAdapter(Protocol):
 
     async def delete_thread(self, thread_id: str) -> None:
         """Delete a conversation; one that is gone already is no failure."""
+
+    async def messages(self, thread_id: str) -> list[Message]:
+        """What was said on a thread, the oldest first; nothing for one that does not exist."""
+
+    async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
+        """Say `messages` on a thread, in their order, without an answer. Never retried."""
 
     async def ask(
         self, agent: ObservedAgent, version: str, thread_id: str, text: str, execute: ToolExecutor

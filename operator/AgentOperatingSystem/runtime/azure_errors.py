@@ -74,21 +74,32 @@ def failure(refusal: Refusal) -> RuntimeFailure:
     if status in (409, 412, 423):
         message = f"Two writes met in the runtime ({status} from {where}); it is tried again."
         return RuntimeUnavailable(message, retry_after=refusal.retry_after)
+    return _redirected(refusal) if status < 400 else _rejected(refusal)
+
+
+def _rejected(refusal: Refusal) -> DefinitionRejected:
     return DefinitionRejected(
-        f"The runtime refuses the definition ({status} to {refusal.operation}): {_reason(refusal)}. "
+        f"The runtime refuses the definition ({refusal.status} to {refusal.operation}): {_reason(refusal)}. "
         "Change the spec."
+    )
+
+
+def _redirected(refusal: Refusal) -> RuntimeFailure:
+    return RuntimeFailure(
+        f"The runtime answers by a redirect ({refusal.status} to {refusal.operation} at {refusal.endpoint}); "
+        "none is followed: check the endpoint, and what stands between it and the operator."
     )
 
 
 def _not_authorized(refusal: Refusal) -> NotAuthorized:
     if refusal.status == 401:
         return NotAuthorized(
-            f"The runtime does not accept the operator's identity (401 to {refusal.operation} at "
-            f"{refusal.endpoint}); check its credential (AZURE_CLIENT_ID, AZURE_TENANT_ID, workload "
-            f"identity) and give it the role {ROLE} on the project."
+            f"The runtime does not accept the identity (401 to {refusal.operation} at {refusal.endpoint}); "
+            "check the runtime's Secret and client id (of the operator itself: AZURE_CLIENT_ID, "
+            f"AZURE_TENANT_ID, workload identity) and give it the role {ROLE} on the project."
         )
     return NotAuthorized(
-        f"The operator's identity may not {refusal.operation} at {refusal.endpoint} (403); "
+        f"The identity may not {refusal.operation} at {refusal.endpoint} (403); "
         f"give it the role {ROLE} on the project."
     )
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Self
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
 
+from AgentOperatingSystem.model.deployment import AGENT_NAME_TEMPLATE, DEPLOYMENT_TEMPLATE
 from AgentOperatingSystem.model.errors import ConfigurationError, EndpointNotConfigured
-from AgentOperatingSystem.model.facts import ModelCheck, RuntimeFacts
+from AgentOperatingSystem.model.facts import ModelCheck, RuntimeFacts, RuntimeType
+from AgentOperatingSystem.runtime.endpoints import Endpoint, InvalidEndpoint
+from AgentOperatingSystem.runtime.identity import Identity, OwnIdentity
 
+# How long anything but an agent's answer is waited for.
+CONTROL_SECONDS = 20.0
 DEFAULT_MODEL = "llama-3.3-70b"
-FOUNDRY = "Foundry"
+
+Choice = TypeVar("Choice", ModelCheck, RuntimeType)
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -40,6 +44,14 @@ class RuntimeConfig:
     model_check: ModelCheck = ModelCheck.ENFORCE
     max_deletes_per_minute: int = 30
     cluster_id: str = ""
+    type: RuntimeType = RuntimeType.FOUNDRY
+    identity: Identity = field(default_factory=OwnIdentity)
+    source: str = "the operator's environment"
+    deployment_template: str = DEPLOYMENT_TEMPLATE
+    agent_name_template: str = AGENT_NAME_TEMPLATE
+    allowed_models: frozenset[str] | None = None
+    allowed_vector_stores: frozenset[str] | None = None
+    max_agents: int | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -60,9 +72,10 @@ class RuntimeConfig:
             max_in_flight=_count(env, "AOS_MAX_IN_FLIGHT", default=32, least=1),
             listing_age=_number(env, "AOS_DRIFT_INTERVAL", default=60.0, least=1.0),
             requests_per_second=_number(env, "AOS_REQUESTS_PER_SECOND", default=50.0, least=0.1),
-            model_check=_model_check(env),
+            model_check=_choice(env, "AOS_MODEL_CHECK", ModelCheck.ENFORCE),
             max_deletes_per_minute=_count(env, "AOS_MAX_DELETES_PER_MINUTE", default=30, least=1),
             cluster_id=_cluster_id(env.get("AOS_CLUSTER_ID", "").strip()),
+            type=_choice(env, "AOS_RUNTIME", RuntimeType.FOUNDRY),
         )
 
     def facts(self) -> RuntimeFacts:
@@ -70,49 +83,32 @@ class RuntimeConfig:
         if self.project_endpoint is None:
             raise EndpointNotConfigured
         return RuntimeFacts(
-            type=FOUNDRY,
+            type=self.type,
             endpoint=self.project_endpoint,
             base_model=self.model_deployment,
             cluster_id=self.cluster_id,
             lora_adapters=self.lora_adapters,
             stateful_threads=self.stateful_threads,
             model_check=self.model_check,
+            source=self.source,
+            deployment_template=self.deployment_template,
+            agent_name_template=self.agent_name_template,
+            allowed_models=self.allowed_models,
+            allowed_vector_stores=self.allowed_vector_stores,
+            max_agents=self.max_agents,
+            interval=self.listing_age,
+            write_seconds=min(CONTROL_SECONDS, self.timeout),
+            answer_seconds=self.timeout,
         )
-
-
-def is_loopback(url: str) -> bool:
-    """True when the host of `url` is this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _endpoint(value: str) -> str | None:
-    endpoint = value.strip().rstrip("/")
-    if not endpoint:
+    if not value.strip():
         return None
     try:
-        parts = urlsplit(endpoint)
-        port_is_wrong = parts.port == 0
-    except ValueError as error:
-        raise ConfigurationError("AZURE_AI_PROJECT_ENDPOINT", f"is no URL: {error}.") from error
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(
-            "AZURE_AI_PROJECT_ENDPOINT",
-            "must hold no user, password, query or fragment: the plain URL is enough.",
-        )
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(endpoint))
-    if not secure or not parts.hostname or port_is_wrong:
-        raise ConfigurationError(
-            "AZURE_AI_PROJECT_ENDPOINT",
-            "must be an https URL, https://<account>.services.ai.azure.com/api/projects/<project>; "
-            "plain http is for the sandbox on this machine only.",
-        )
-    return endpoint
+        return Endpoint.parse(value.strip()).url
+    except InvalidEndpoint as error:
+        raise ConfigurationError("AZURE_AI_PROJECT_ENDPOINT", str(error)) from error
 
 
 def _cluster_id(value: str) -> str:
@@ -124,12 +120,12 @@ def _cluster_id(value: str) -> str:
     return value
 
 
-def _model_check(env: Mapping[str, str]) -> ModelCheck:
-    value = env.get("AOS_MODEL_CHECK", "").strip() or ModelCheck.ENFORCE.value
-    for known in ModelCheck:
+def _choice(env: Mapping[str, str], name: str, default: Choice) -> Choice:
+    value = env.get(name, "").strip() or default.value
+    for known in type(default):
         if value.lower() == known.value.lower():
             return known
-    raise ConfigurationError("AOS_MODEL_CHECK", f"must be one of {', '.join(ModelCheck)}, not {value!r}.")
+    raise ConfigurationError(name, f"must be one of {', '.join(type(default))}, not {value!r}.")
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -28,6 +28,10 @@ class Deployments:
         self._exists = exists
         self._max_age = max_age
 
+    async def names(self) -> frozenset[str]:
+        """The names of the deployments."""
+        return (await self._listing.at_most(self._max_age)).value
+
     async def find(self, name: str) -> ModelFinding:
         """Whether the project has the deployment `name`, and if not the names most like it."""
         if name in (await self._listing.at_most(self._max_age)).value:

@@ -1,48 +1,54 @@
 """The adapter for Foundry's new generation: named agents with immutable versions, conversations.
 
 On this API the name is the key, so that two creates make one agent and a surplus version, never two
-agents. Every request goes through `_call`, where slots, time-outs and errors are dealt with once.
+agents. Every request goes through `Calls`, where slots, time-outs and errors are dealt with once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import openai
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceResponseTimeoutError,
-)
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest
 
-from AgentOperatingSystem.model.crossing import crossing
 from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
-from AgentOperatingSystem.model.errors import NotFound, RuntimeFailure, Throttled
+from AgentOperatingSystem.model.errors import DefinitionRejected, NotFound, RuntimeFailure
 from AgentOperatingSystem.model.guard import Guard, unguarded
+from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.stamp import Stamp, split_metadata
 from AgentOperatingSystem.runtime.adapter import Answer, ToolCall, ToolExecutor
-from AgentOperatingSystem.runtime.azure_errors import Refusal, failure, seconds_to_wait
+from AgentOperatingSystem.runtime.azure_errors import Refusal, seconds_to_wait
+from AgentOperatingSystem.runtime.calls import (
+    TOO_LONG,
+    Calls,
+    Failures,
+    is_last_page,
+    json_object,
+    onward,
+    read_azure,
+    segment,
+)
 from AgentOperatingSystem.runtime.config import RuntimeConfig
-from AgentOperatingSystem.runtime.connection import CONTROL_SECONDS, connect
+from AgentOperatingSystem.runtime.connection import connect
 from AgentOperatingSystem.runtime.foundry_wire import (
     agent_from_wire,
     definition_to_wire,
     metadata_to_wire,
     version_from_wire,
 )
-from AgentOperatingSystem.runtime.pace import Pace
-from AgentOperatingSystem.runtime.turns import Turns
-
-T = TypeVar("T")
 
 PAGE = 100
+# Relative to the project's endpoint.
+CONVERSATIONS = "openai/v1/conversations"
+VECTOR_STORES = "openai/v1/vector_stores"
+FILES = "openai/v1/files"
+# As many items as the service takes in one request.
+ITEMS = 20
+LOST = {"input_image": "an image", "input_file": "an attached file", "computer_screenshot": "an image"}
 # An agent that asks for a tool again after so many answers is going round in circles.
 MAX_TOOL_ROUNDS = 16
 
@@ -51,18 +57,19 @@ class FoundryAdapter:
     """One Foundry project over azure-ai-projects 2.x and its OpenAI client."""
 
     def __init__(self, endpoint: str, config: RuntimeConfig, *, guard: Guard = unguarded) -> None:
-        self._endpoint = endpoint
-        self._host = urlsplit(endpoint).hostname or ""
         self._config = config
         self._connection = connect(endpoint, config)
-        self._pace = Pace(
-            config.requests_per_second, burst=2 * config.requests_per_second, clock=time.monotonic
-        )
-        self._turns = Turns(config.max_in_flight, self._pace, guard)
+        failures = Failures((AzureError, openai.APIError), _read_failure)
+        self._calls = Calls(endpoint, config, guard, failures=failures)
+        self._call = self._calls.send
 
-    async def get(self, name: str) -> ObservedAgent | None:
+    @property
+    def names_are_keys(self) -> bool:
+        return True
+
+    async def get(self, key: str) -> ObservedAgent | None:
         try:
-            agent = await self._call("get_agent", lambda: self._connection.project.agents.get(name))
+            agent = await self._call("get_agent", lambda: self._connection.project.agents.get(key))
         except NotFound:
             return None
         return agent_from_wire(agent.as_dict())
@@ -75,55 +82,43 @@ class FoundryAdapter:
         return await self._call("list_agents", read)
 
     async def create(self, desired: DesiredAgent) -> ObservedAgent:
-        version = await self._call(
-            "create_version",
-            lambda: self._connection.project.agents.create_version(
-                desired.name,
-                {
-                    "definition": definition_to_wire(desired.definition),
-                    "metadata": metadata_to_wire(desired),
-                },
-                retry_total=0,
-            ),
-            writes=True,
-        )
-        return version_from_wire(version.as_dict(), enabled=True)
+        definition, metadata = definition_to_wire(desired.definition), metadata_to_wire(desired)
+        return await self._create_version(desired.name, definition, metadata)
+
+    async def update(self, observed: ObservedAgent, desired: DesiredAgent) -> ObservedAgent:
+        return replace(await self.create(desired), enabled=observed.enabled)
 
     async def release(self, observed: ObservedAgent) -> ObservedAgent:
         async def read() -> dict[str, Any]:
-            agent = await self._connection.project.agents.get(observed.name)
+            agent = await self._connection.project.agents.get(observed.agent_id)
             wire: dict[str, Any] = agent.as_dict()["versions"]["latest"]
             return wire
 
         wire = await self._call("get_agent", read)
         _, metadata = split_metadata(wire.get("metadata") or {})
-        version = await self._call(
-            "create_version",
-            lambda: self._connection.project.agents.create_version(
-                observed.name, {"definition": wire["definition"], "metadata": metadata}, retry_total=0
-            ),
-            writes=True,
-        )
-        return version_from_wire(version.as_dict(), enabled=observed.enabled)
+        released = await self._create_version(observed.agent_id, wire["definition"], metadata)
+        return replace(released, enabled=observed.enabled)
 
-    async def enable(self, name: str) -> None:
-        agents = self._connection.project.agents
-        await self._call("enable_agent", lambda: agents.enable(name, retry_total=0), writes=True)
+    async def enable(self, observed: ObservedAgent) -> ObservedAgent:
+        agents, key = self._connection.project.agents, observed.agent_id
+        await self._call("enable_agent", lambda: agents.enable(key, retry_total=0), writes=True)
+        return replace(observed, enabled=True)
 
-    async def disable(self, name: str) -> None:
-        agents = self._connection.project.agents
-        await self._call("disable_agent", lambda: agents.disable(name, retry_total=0), writes=True)
+    async def disable(self, observed: ObservedAgent) -> ObservedAgent | None:
+        agents, key = self._connection.project.agents, observed.agent_id
+        await self._call("disable_agent", lambda: agents.disable(key, retry_total=0), writes=True)
+        return replace(observed, enabled=False)
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, key: str) -> None:
         agents = self._connection.project.agents
         try:
-            await self._call("delete_agent", lambda: agents.delete(name, retry_total=0), writes=True)
+            await self._call("delete_agent", lambda: agents.delete(key, retry_total=0), writes=True)
         except NotFound:
             return
 
-    async def versions(self, name: str) -> list[ObservedAgent]:
+    async def versions(self, key: str) -> list[ObservedAgent]:
         async def read() -> list[ObservedAgent]:
-            pages = self._connection.project.agents.list_versions(name, limit=PAGE, order="desc")
+            pages = self._connection.project.agents.list_versions(key, limit=PAGE, order="desc")
             return [version_from_wire(version.as_dict(), enabled=True) async for version in pages]
 
         try:
@@ -131,14 +126,24 @@ class FoundryAdapter:
         except NotFound:
             return []
 
-    async def delete_version(self, name: str, version: str) -> None:
+    async def delete_version(self, key: str, version: str) -> None:
         agents = self._connection.project.agents
         try:
             await self._call(
-                "delete_version", lambda: agents.delete_version(name, version, retry_total=0), writes=True
+                "delete_version", lambda: agents.delete_version(key, version, retry_total=0), writes=True
             )
         except NotFound:
             return
+
+    async def _create_version(
+        self, name: str, definition: dict[str, Any], metadata: dict[str, str]
+    ) -> ObservedAgent:
+        body: dict[str, Any] = {"definition": definition, "metadata": metadata}
+        agents = self._connection.project.agents
+        version = await self._call(
+            "create_version", lambda: agents.create_version(name, body, retry_total=0), writes=True
+        )
+        return version_from_wire(version.as_dict(), enabled=True)
 
     async def deployments(self) -> frozenset[str]:
         async def read() -> frozenset[str]:
@@ -153,30 +158,44 @@ class FoundryAdapter:
             return False
         return True
 
+    async def has_vector_store(self, store_id: str) -> bool:
+        return await self._exists("get_vector_store", VECTOR_STORES, store_id)
+
+    async def has_file(self, file_id: str) -> bool:
+        return await self._exists("get_file", FILES, file_id)
+
     async def create_thread(self, stamp: Stamp) -> str:
-        conversation = await self._call(
-            "create_thread",
-            lambda: self._connection.openai.conversations.create(metadata=stamp.to_metadata()),
-            writes=True,
-        )
-        return conversation.id
+        body = {"metadata": stamp.to_metadata()}
+        conversation = await self._conversations("create_thread", "POST", body=body, writes=True)
+        return str(conversation["id"])
 
     async def thread_stamp(self, thread_id: str) -> Stamp | None:
         try:
-            conversation = await self._call(
-                "get_thread", lambda: self._connection.openai.conversations.retrieve(thread_id)
-            )
+            conversation = await self._conversations("get_thread", "GET", thread_id)
         except NotFound:
             return None
-        metadata = conversation.metadata
+        metadata = conversation.get("metadata")
         return split_metadata(metadata)[0] if isinstance(metadata, dict) else None
 
     async def delete_thread(self, thread_id: str) -> None:
-        conversations = self._connection.openai.conversations
         try:
-            await self._call("delete_thread", lambda: conversations.delete(thread_id), writes=True)
+            await self._conversations("delete_thread", "DELETE", thread_id, writes=True)
         except NotFound:
             return
+
+    async def messages(self, thread_id: str) -> list[Message]:
+        try:
+            items = await self._items(thread_id)
+            return [_message(item) for item in items if item.get("type") == "message"]
+        except NotFound:
+            return []
+
+    async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
+        path = f"{CONVERSATIONS}/{segment(thread_id)}/items"
+        for start in range(0, len(messages), ITEMS):
+            items = [_item(message) for message in messages[start : start + ITEMS]]
+            request = HttpRequest("POST", path, json={"items": items})
+            await self._openai("add_messages", request, "data", writes=True)
 
     async def ask(
         self, agent: ObservedAgent, version: str, thread_id: str, text: str, execute: ToolExecutor
@@ -195,10 +214,52 @@ class FoundryAdapter:
         )
 
     def stop_waiting(self) -> None:
-        self._turns.stop_waiting()
+        self._calls.stop_waiting()
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _conversations(
+        self,
+        operation: str,
+        method: str,
+        thread_id: str | None = None,
+        *,
+        body: dict[str, Any] | None = None,
+        writes: bool = False,
+    ) -> dict[str, Any]:
+        path = CONVERSATIONS if thread_id is None else f"{CONVERSATIONS}/{segment(thread_id)}"
+        return await self._openai(operation, HttpRequest(method, path, json=body), "id", writes=writes)
+
+    async def _openai(
+        self, operation: str, request: HttpRequest, holds: str, *, writes: bool = False
+    ) -> dict[str, Any]:
+        """One request to the OpenAI part, never retried; OpenAI's own client would cost twice the CPU."""
+
+        async def send() -> dict[str, Any]:
+            return json_object(await self._connection.project.send_request(request, retry_total=0), holds)
+
+        return await self._call(operation, send, writes=writes)
+
+    async def _exists(self, operation: str, path: str, key: str) -> bool:
+        """True when what is read there says that it is what was asked for."""
+        try:
+            found = await self._openai(operation, HttpRequest("GET", f"{path}/{segment(key)}"), "id")
+        except (NotFound, DefinitionRejected):  # 400: an id of a shape that nothing has
+            return False
+        return bool(found["id"] == key)
+
+    async def _items(self, thread_id: str) -> list[dict[str, Any]]:
+        """Every item of a conversation, the oldest first; each page waits for a turn of its own."""
+        items: list[dict[str, Any]] = []
+        asked = {"limit": str(PAGE), "order": "asc"}
+        path = f"{CONVERSATIONS}/{segment(thread_id)}/items"
+        while True:
+            page = await self._openai("list_items", HttpRequest("GET", path, params=asked), "data")
+            items.extend(page["data"])
+            if is_last_page(page, PAGE):
+                return items
+            asked = onward(asked, {**asked, "after": page["last_id"]})
 
     async def _respond(
         self, reference: dict[str, str], thread_id: str, given: str | list[dict[str, Any]]
@@ -214,47 +275,9 @@ class FoundryAdapter:
 
         return await self._call("respond", request, writes=True, seconds=self._config.timeout)
 
-    async def _call(
-        self,
-        operation: str,
-        request: Callable[[], Awaitable[T]],
-        *,
-        writes: bool = False,
-        seconds: float = CONTROL_SECONDS,
-    ) -> T:
-        """Send one request when it is its turn; whatever goes wrong is raised from the error tree."""
-        async with self._turns.turn(writes=writes):
-            try:
-                async with (
-                    crossing(f"runtime.{operation}", server=self._host),
-                    asyncio.timeout(min(seconds, self._config.timeout)),
-                ):
-                    answer = await request()
-            except (TimeoutError, AzureError, openai.APIError) as error:
-                problem = failure(_refusal(operation, self._endpoint, error, writes=writes))
-                if isinstance(problem, Throttled):
-                    self._pace.throttled(problem.retry_after)
-                raise problem from error
-            self._pace.answered()
-            return answer
 
-
-def _refusal(operation: str, endpoint: str, error: Exception, *, writes: bool) -> Refusal:
+def _read_failure(asked: Refusal, error: Exception) -> Refusal:
     """The facts in an exception of one of the two clients."""
-    asked = Refusal(operation, endpoint, writes)
-    if isinstance(error, HttpResponseError) and error.response is not None:
-        response: Any = error.response
-        detail = _error_detail(response)
-        return replace(
-            asked,
-            status=response.status_code,
-            code=str(detail.get("code") or ""),
-            param=str(detail.get("param") or ""),
-            sentence=str(detail.get("message") or ""),
-            retry_after=seconds_to_wait(response.headers),
-        )
-    if isinstance(error, ClientAuthenticationError):
-        return replace(asked, status=401)  # no token was to be had: nothing was sent
     if isinstance(error, openai.APIStatusError):
         return replace(
             asked,
@@ -264,18 +287,9 @@ def _refusal(operation: str, endpoint: str, error: Exception, *, writes: bool) -
             sentence=str(error.body.get("message") or "") if isinstance(error.body, dict) else "",
             retry_after=seconds_to_wait(error.response.headers),
         )
-    slow = isinstance(error, TimeoutError | openai.APITimeoutError | ServiceResponseTimeoutError)
-    return replace(asked, sentence="it took too long" if slow else "no connection")
-
-
-def _error_detail(response: Any) -> dict[str, Any]:
-    """The service's own `error` object, which the SDK keeps as a model or not at all."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    detail = body.get("error") if isinstance(body, dict) else None
-    return detail if isinstance(detail, dict) else {}
+    if isinstance(error, openai.APITimeoutError):
+        return replace(asked, sentence=TOO_LONG)
+    return read_azure(asked, error)
 
 
 def _tool_calls(response: dict[str, Any]) -> list[ToolCall]:
@@ -304,3 +318,19 @@ def _answer(response: dict[str, Any]) -> Answer:
         if part["type"] == "output_text"
     ]
     return Answer(text="\n".join(texts), status=response.get("status") or "completed", run_id=response["id"])
+
+
+def _item(message: Message) -> dict[str, Any]:
+    return {"type": "message", "role": message.role, "content": message.text}
+
+
+def _message(item: dict[str, Any]) -> Message:
+    content = item.get("content") or []
+    parts = [{"text": content}] if isinstance(content, str) else content
+    texts = [part.get("text", part.get("refusal")) for part in parts]
+    lost = [LOST.get(part["type"], f"a part of kind {part['type']}") for part in parts if not _is_text(part)]
+    return Message(item["role"], "\n".join(text for text in texts if text is not None), ", ".join(lost))
+
+
+def _is_text(part: dict[str, Any]) -> bool:
+    return "text" in part or "refusal" in part

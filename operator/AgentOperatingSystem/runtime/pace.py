@@ -2,6 +2,11 @@
 
 A 429 halves the rate and holds every request back for as long as the service wishes, so that a thousand
 resources do not each find out for themselves; answers let the rate grow back to what is configured.
+
+How fast it grows is learned. A service with a limit refuses what is above it: then it is near the limit that
+the rate should grow slowly. One that refuses now and then, whatever the rate, is served by no slowness: one
+answer in twenty refused would hold any rate near four a second. What tells them apart is where a refusal
+comes: at the rate that went well before, or well below it.
 """
 
 from __future__ import annotations
@@ -10,8 +15,16 @@ import asyncio
 from collections.abc import Callable
 
 SLOWEST = 1.0
-# How many answers it takes to grow back by one request a second.
-ANSWERS_PER_STEP = 10
+# Requests a second by which an answer raises the rate at the least, and the share of the rate at the most.
+STEP = 0.1
+FASTEST = 1 / 8
+FIRST_SHARE = 1 / 64
+# A refusal below what went well makes growth so much faster, and one there so much slower.
+FASTER, SLOWER = 4, 2
+# What went well is believed a little less after a refusal below it: the limit may have come down.
+EASE = 0.95
+# Where nothing is known to have gone well the rate grows more carefully.
+CARE = 6
 DEFAULT_WAIT = 1.0
 # A service that asks for more is asked again all the same: it may have changed its mind.
 LONGEST_WAIT = 300.0
@@ -25,6 +38,8 @@ class Pace:
     def __init__(self, rate: float, *, burst: float, clock: Callable[[], float]) -> None:
         self._top = rate
         self._rate = rate
+        self._went_well = rate
+        self._share = 0.0
         self._burst = burst
         self._clock = clock
         self._tokens = burst
@@ -46,7 +61,10 @@ class Pace:
 
     def answered(self) -> None:
         """The service answered: grow back a little."""
-        self._rate = min(self._top, self._rate + 1 / ANSWERS_PER_STEP)
+        known = self._rate < self._went_well
+        share = self._share if known else self._share / CARE
+        self._rate = min(self._went_well if known else self._top, self._rate + max(STEP, share * self._rate))
+        self._went_well = max(self._went_well, self._rate)
 
     def throttled(self, retry_after: float | None) -> None:
         """The service asked for fewer requests: halve the rate, and send none before it wishes.
@@ -57,9 +75,18 @@ class Pace:
         self._refill()
         now = self._clock()
         if now >= self._heeded_until:
+            self._learn()
             self._rate = max(SLOWEST, self._rate / 2)
         self._heeded_until = max(self._heeded_until, now + wait)
         self._tokens = min(self._tokens, 1 - wait * self._rate)
+
+    def _learn(self) -> None:
+        """What the place of a refusal says of the service: it has a limit here, or it refuses by chance."""
+        if self._rate >= self._went_well:
+            self._share /= SLOWER
+        else:
+            self._share = min(FASTEST, max(FIRST_SHARE, self._share * FASTER))
+            self._went_well = max(self._rate, self._went_well * EASE)
 
     def _delay(self) -> float:
         self._refill()

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypedDict
@@ -23,9 +23,10 @@ from AgentOperatingSystem.model.definition import (
     definition_hash,
 )
 from AgentOperatingSystem.model.deployment import deployment_name
-from AgentOperatingSystem.model.errors import AOSError, NotFound, OwnershipConflict, SpecRejected
-from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts
+from AgentOperatingSystem.model.errors import AOSError, NotAllowed, NotFound, OwnershipConflict, SpecRejected
+from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts, RuntimeType
 from AgentOperatingSystem.model.guard import Guard, unguarded
+from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal, surplus_versions
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, AgentIdentity, Owner, OwnerKind, Stamp
 from AgentOperatingSystem.purpose import Purpose, compile_instructions
@@ -42,6 +43,9 @@ RUNTIME_NAME = "Infrastructure Runtime (Llama 3.3 70B + LoRA)"
 # The service holds 16 pairs and the stamp takes 10 of them.
 METADATA_LIMIT = 6
 LIBRARY = Owner(OwnerKind.LIBRARY)
+# How long an agent that may be made is counted among those that are there.
+ADMISSION_SECONDS = 300.0
+CLASSIC_ID_PREFIX = "asst_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class AgentRuntimeProvider:
         self._inventory: Inventory | None = None
         self._deployments: Deployments | None = None
         self._threads: dict[str, str] = {}
+        self._admitted: dict[AgentIdentity, float] = {}
         self._requests: Counter[str] = Counter()
         self._stop_counting = watch_crossings(self._count)
 
@@ -97,13 +102,16 @@ class AgentRuntimeProvider:
         facts = self._config.facts()
         if self._adapter is not None:
             return
-        if self._given is None:
-            from AgentOperatingSystem.runtime.foundry import FoundryAdapter  # noqa: PLC0415 - loads Azure
-
-            self._given = FoundryAdapter(facts.endpoint, self._config, guard=self._guard)
-        self._adapter = self._given
+        self._adapter = self._given or _adapter_class(facts.type)(
+            facts.endpoint, self._config, guard=self._guard
+        )
         age = self._config.listing_age
-        self._inventory = Inventory(self._adapter.list_all, max_age=age, clock=time.monotonic)
+        self._inventory = Inventory(
+            self._adapter.list_all,
+            names_are_keys=self._adapter.names_are_keys,
+            max_age=age,
+            clock=time.monotonic,
+        )
         self._deployments = Deployments(
             self._adapter.deployments, self._adapter.has_deployment, max_age=age, clock=time.monotonic
         )
@@ -135,51 +143,90 @@ class AgentRuntimeProvider:
         """The settings that decide an agent. Raises EndpointNotConfigured without a project."""
         return self._config.facts()
 
-    async def observe(self, name: str, *, fresh: bool = True) -> ObservedAgent | None:
-        """The agent as it is now (`fresh`), or as the shared listing of the project shows it."""
+    async def observe(
+        self, identity: AgentIdentity, *, fresh: bool = True, known_id: str = "", doubtful: bool = False
+    ) -> ObservedAgent | None:
+        """The agent as it is now (`fresh`), or as the shared listing of the project shows it.
+
+        Where the service gives ids, the agent is read by `known_id`, if it is known, else found by its stamp
+        in the listing: in one that begins now when it is `doubtful` whether the agent was just made.
+        """
         adapter, inventory = self._connected()
-        if not fresh:
-            return await inventory.lookup(name)
-        observed = await adapter.get(name)
-        inventory.note(name, observed)
+        if adapter.names_are_keys:
+            return await self._read(identity, identity.name) if fresh else await inventory.lookup(identity)
+        if not fresh or not (known_id or doubtful):
+            return await inventory.lookup(identity)
+        if known_id:
+            observed = await self._read(identity, known_id)
+            if observed is not None and identity.owns(observed.stamp):
+                return observed
+        observed = await inventory.lookup_since_now(identity)
+        inventory.note(identity, observed)
         return observed
 
     async def apply(self, plan: Plan) -> ObservedAgent | None:
         """Do the plan's steps in order; what the runtime holds afterwards, None when nothing."""
         observed = plan.observed
-        for step in plan.steps:
-            observed = await self._do(step, plan, observed)
-            self._connected()[1].note(plan.name, observed)
+        try:
+            for step in plan.steps:
+                observed = await self._do(step, plan, observed)
+                self._connected()[1].note(plan.identity, observed)
+        finally:
+            self._admitted.pop(plan.identity, None)
         return observed
+
+    async def admit(self, plan: Plan) -> None:
+        """Raise NotAllowed when the plan would make one agent more than the runtime may have."""
+        limit = self.facts().max_agents
+        if limit is None or Step.CREATE not in plan.steps:
+            return
+        there = await self._connected()[1].owned(self.facts().cluster_id)
+        now = time.monotonic()
+        self._admitted = {key: at for key, at in self._admitted.items() if now - at < ADMISSION_SECONDS}
+        if plan.identity not in there and len(there | self._admitted.keys() - {plan.identity}) >= limit:
+            raise NotAllowed(
+                f"{self.facts().source} may have {limit} agents (spec.maxAgents) and has them; raise "
+                "maxAgents or delete an agent."
+            )
+        self._admitted[plan.identity] = now
 
     async def list_agents(self) -> list[ObservedAgent]:
         """Every agent of the project as it is now, ours or not, by name."""
-        agents = await self._connected()[1].list_since_now()
-        return [agents[name] for name in sorted(agents)]
+        listing = await self._connected()[1].since_now()
+        return sorted(listing.agents, key=lambda agent: (agent.name, agent.agent_id))
 
     async def prove_absent(self, identity: AgentIdentity) -> bool:
         """True when a complete listing, begun after this call, does not hold the agent."""
-        agents = await self._connected()[1].list_since_now()
-        found = agents.get(identity.name)
-        return found is None or not identity.owns(found.stamp)
+        return not (await self._connected()[1].since_now()).still_there(identity)
 
-    async def prune(self, identity: AgentIdentity, *, limit: int) -> int:
-        """Delete surplus versions of the agent and those beyond `limit`; how many."""
+    async def prune(self, observed: ObservedAgent, identity: AgentIdentity, *, limit: int) -> int:
+        """Delete the agent's twins, surplus versions, and versions beyond `limit`; how many."""
         adapter = self._connected()[0]
-        versions = await adapter.versions(identity.name)
+        for twin in observed.twins:
+            await adapter.delete(twin)
+        versions = await adapter.versions(observed.agent_id)
         if not versions or not identity.owns(versions[0].stamp):
-            return 0
+            return len(observed.twins)
         surplus = surplus_versions(versions, identity, limit=limit)
         for version in surplus:
-            await adapter.delete_version(identity.name, version)
-        return len(surplus)
+            await adapter.delete_version(observed.agent_id, version)
+        return len(observed.twins) + len(surplus)
 
     async def find_model(self, deployment: str) -> ModelFinding:
         """Whether the project has the deployment, and if not the names most like it."""
-        self._connected()
-        if self._deployments is None:
-            raise AOSError("The runtime is not connected: call `await runtime.initialize()` first.")
-        return await self._deployments.find(deployment)
+        return await self._known_deployments().find(deployment)
+
+    async def deployments(self) -> frozenset[str]:
+        """The names of the project's deployments, as of at most one interval ago."""
+        return await self._known_deployments().names()
+
+    async def has_vector_store(self, store_id: str) -> bool:
+        """Whether the project has the vector store."""
+        return await self._connected()[0].has_vector_store(store_id)
+
+    async def has_file(self, file_id: str) -> bool:
+        """Whether the project has the file."""
+        return await self._connected()[0].has_file(file_id)
 
     async def create_thread(self, stamp: Stamp) -> str:
         """Start a conversation that bears `stamp`; its id."""
@@ -193,6 +240,14 @@ class AgentRuntimeProvider:
     async def delete_thread(self, thread_id: str) -> None:
         """Delete a conversation; one that is gone already is no failure."""
         await self._connected()[0].delete_thread(thread_id)
+
+    async def messages(self, thread_id: str) -> list[Message]:
+        """What was said on a thread, the oldest first."""
+        return await self._connected()[0].messages(thread_id)
+
+    async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
+        """Say `messages` on a thread without having them answered."""
+        await self._connected()[0].add_messages(thread_id, messages)
 
     # What people use: the calls of the seed.
 
@@ -219,7 +274,9 @@ class AgentRuntimeProvider:
         functions = convert_mcp_tools_to_function_tools(mcp_tools)
         definition = AgentDefinition(
             deployment=deployment_name(
-                model or facts.base_model, (adapter_name or "") if facts.lora_adapters else ""
+                model or facts.base_model,
+                (adapter_name or "") if facts.lora_adapters else "",
+                facts.deployment_template,
             ),
             instructions=compile_instructions(
                 Purpose(agent_id, purpose, purpose_scope, success_criteria, system_message)
@@ -230,7 +287,7 @@ class AgentRuntimeProvider:
         stamp = Stamp(LIBRARY, agent_id, adapter_name or "")
         desired = DesiredAgent(agent_id, definition, stamp)
         desired = replace(desired, stamp=replace(stamp, hash=definition_hash(desired)))
-        plan = make_plan(desired, await self.observe(agent_id))
+        plan = make_plan(desired, await self.observe(desired.identity, doubtful=True))
         observed = await self.apply(plan)
         if observed is None:
             raise NotFound(f"The agent {agent_id} was made and is gone again; somebody else deleted it.")
@@ -248,10 +305,11 @@ class AgentRuntimeProvider:
 
         Raises OwnershipConflict for an agent that is not `deploy_agent`'s to delete.
         """
-        observed = await self.observe(agent_id)
+        identity = AgentIdentity(agent_id, LIBRARY, agent_id)
+        observed = await self.observe(identity, doubtful=True)
         if observed is None:
             return False
-        plan = plan_removal(AgentIdentity(agent_id, LIBRARY, agent_id), observed, keep=False)
+        plan = plan_removal(identity, observed, keep=False)
         if not plan.steps:
             whose = observed.stamp.owner if observed.stamp else "somebody who left no stamp"
             raise OwnershipConflict(f"The agent {agent_id} belongs to {whose}; it is not deleted from here.")
@@ -277,7 +335,7 @@ class AgentRuntimeProvider:
         A thread that does not bear the agent's own stamp is refused.
         """
         started = time.monotonic()
-        observed = await self.observe(agent_id)
+        observed = await self._named(agent_id)
         if observed is None or observed.stamp is None:
             raise NotFound(f"Agent {agent_id} not found on the Foundry runtime: deploy it first.")
         thread = await self._thread(observed, observed.stamp, thread_id)
@@ -305,7 +363,7 @@ class AgentRuntimeProvider:
                 "active_agents": sum(agent.enabled for agent in ours),
                 "agent_ids": [agent.name for agent in ours],
             }
-        observed = await self.observe(agent_id)
+        observed = await self._named(agent_id)
         if observed is None:
             raise NotFound(f"Agent {agent_id} not found on the Foundry runtime: deploy it first.")
         return {
@@ -328,25 +386,50 @@ class AgentRuntimeProvider:
             raise AOSError("The runtime is not connected: call `await runtime.initialize()` first.")
         return self._adapter, self._inventory
 
+    def _known_deployments(self) -> Deployments:
+        self._connected()
+        if self._deployments is None:
+            raise AOSError("The runtime is not connected: call `await runtime.initialize()` first.")
+        return self._deployments
+
+    async def _read(self, identity: AgentIdentity, key: str) -> ObservedAgent | None:
+        adapter, inventory = self._connected()
+        observed = await adapter.get(key)
+        inventory.note(identity, observed)
+        return observed
+
+    async def _named(self, agent_id: str) -> ObservedAgent | None:
+        """The agent that a person means: by its key, else the one agent of ours with that agent id."""
+        adapter = self._connected()[0]
+        if adapter.names_are_keys or agent_id.startswith(CLASSIC_ID_PREFIX):
+            return await adapter.get(agent_id)
+        found = [
+            agent
+            for agent in await self.list_agents()
+            if agent.stamp is not None and agent_id in (agent.stamp.agent_id, agent.name)
+        ]
+        if len(found) > 1:
+            ids = ", ".join(agent.agent_id for agent in found)
+            raise OwnershipConflict(f"Several agents are called {agent_id}; name one by its id: {ids}.")
+        return found[0] if found else None
+
     async def _do(self, step: Step, plan: Plan, observed: ObservedAgent | None) -> ObservedAgent | None:
         adapter = self._connected()[0]
-        if step in (Step.CREATE, Step.UPDATE, Step.ADOPT) and plan.desired is not None:
-            made = await adapter.create(plan.desired)
-            return replace(made, enabled=observed.enabled) if observed else made
         if observed is None:
-            return None
+            return await adapter.create(plan.desired) if step is Step.CREATE and plan.desired else None
         match step:
+            case Step.UPDATE | Step.ADOPT if plan.desired is not None:
+                return await adapter.update(observed, plan.desired)
             case Step.ENABLE:
-                await adapter.enable(plan.name)
-                return replace(observed, enabled=True)
+                return await adapter.enable(observed)
             case Step.DISABLE:
-                await adapter.disable(plan.name)
-                return replace(observed, enabled=False)
+                return await adapter.disable(observed)
             case Step.RELEASE:
                 return await adapter.release(observed)
-            case _:
-                await adapter.delete(plan.name)
-                return None
+            case Step.DELETE:
+                for key in (observed.agent_id, *observed.twins):
+                    await adapter.delete(key)
+        return None
 
     async def _thread(self, observed: ObservedAgent, stamp: Stamp, thread_id: str | None) -> str:
         """The thread to speak on: the given one once its stamp proved it the agent's own, or ours."""
@@ -363,6 +446,17 @@ class AgentRuntimeProvider:
     def _count(self, name: str, moment: Moment) -> None:
         if moment is Moment.BEFORE and name.startswith("runtime."):
             self._requests[name.removeprefix("runtime.")] += 1
+
+
+def _adapter_class(kind: RuntimeType) -> Callable[..., RuntimeAdapter]:
+    """The adapter of a runtime; each loads its own SDK, and never the other's."""
+    if kind is RuntimeType.FOUNDRY_CLASSIC:
+        from AgentOperatingSystem.runtime.foundry_classic import FoundryClassicAdapter  # noqa: PLC0415
+
+        return FoundryClassicAdapter
+    from AgentOperatingSystem.runtime.foundry import FoundryAdapter  # noqa: PLC0415
+
+    return FoundryAdapter
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:

@@ -7,8 +7,11 @@ never live there; and a synchronous test must be able to use one.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,15 +21,42 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 15.0
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """What a server shows for TLS: the certificate and its key, as PEM files that the caller made."""
+
+    certificate: Path
+    key: Path
+
+    def served(self) -> ssl.SSLContext:
+        """For the server."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+    def trusted(self) -> ssl.SSLContext:
+        """For a client that trusts this certificate, whoever signed it, and no other."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+
 class LoopbackServer:
     """Serves the application that `build` returns on `http://127.0.0.1:{port}`, as a context manager.
 
-    `build` runs inside the server's own loop, so it may create asyncio objects. Port 0 takes a free port.
-    Raises OSError when the port is taken.
+    With a `certificate` it is https. `build` runs inside the server's own loop, so it may create asyncio
+    objects. Port 0 takes a free port. Raises OSError when the port is taken.
     """
 
-    def __init__(self, build: Callable[[], web.Application], *, port: int = 0) -> None:
+    def __init__(
+        self,
+        build: Callable[[], web.Application],
+        *,
+        port: int = 0,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._build = build
+        self._certificate = certificate
         self._port = port
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -37,7 +67,8 @@ class LoopbackServer:
     @property
     def url(self) -> str:
         """The base URL, without a trailing slash; valid once started."""
-        return f"http://{LOOPBACK}:{self._port}"
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://{LOOPBACK}:{self._port}"
 
     def start(self) -> None:
         """Start serving; returns when the socket listens."""
@@ -71,7 +102,8 @@ class LoopbackServer:
         runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, LOOPBACK, self._port)
+            tls = None if self._certificate is None else self._certificate.served()
+            site = web.TCPSite(runner, LOOPBACK, self._port, ssl_context=tls)
             await site.start()
             self._port = runner.addresses[0][1]
             self._ready.set()

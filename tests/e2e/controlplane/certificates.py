@@ -44,11 +44,16 @@ class Authority:
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, file_name: str, common_name: str, groups: Sequence[str] = ()) -> KeyPair:
-        """A pair that may serve on loopback and may identify a client, as `common_name` in `groups`."""
+    def issue(
+        self, file_name: str, common_name: str, groups: Sequence[str] = (), *, hosts: Sequence[str] = ()
+    ) -> KeyPair:
+        """A pair that may serve on loopback and may identify a client, as `common_name` in `groups`.
+
+        It may serve for `hosts` as well.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in _ADDRESSES]
-        names = [x509.DNSName(host) for host in _HOSTS]
+        names = [x509.DNSName(host) for host in (*_HOSTS, *hosts)]
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
             self._builder(_name(common_name, groups), key.public_key())

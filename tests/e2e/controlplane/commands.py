@@ -88,6 +88,8 @@ def apiserver_command(layout: Layout) -> list[str]:
         f"--audit-policy-file={layout.audit_policy}",
         f"--audit-log-path={layout.audit_log}",
         "--audit-log-format=json",
+        # In MB: whoever counts requests reads this one file, which is turned over at 100 MB otherwise.
+        "--audit-log-maxsize=10000",
         "--profiling=false",
         # Without it a polite stop waits a minute for every open watch.
         "--shutdown-watch-termination-grace-period=1s",

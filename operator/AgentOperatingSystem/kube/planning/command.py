@@ -25,7 +25,7 @@ from AgentOperatingSystem.model.facts import RuntimeFacts
 from AgentOperatingSystem.reconcile.desired import desired_state
 from AgentOperatingSystem.reconcile.preview import preview
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
-from AgentOperatingSystem.runtime.config import FOUNDRY, RuntimeConfig
+from AgentOperatingSystem.runtime.config import RuntimeConfig
 from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
 
 UNCHANGED, FAILED, CHANGES = 0, 1, 2
@@ -73,7 +73,7 @@ def check(reading: Reading, namespace: str, config: RuntimeConfig) -> tuple[list
     """The resources that are right in themselves and beside each other, and all that is wrong."""
     asked, problems = [], list(reading.problems)
     # What can be wrong with a spec depends on neither project nor cluster: it is told before either is had.
-    facts = RuntimeFacts(FOUNDRY, "", config.model_deployment, "", lora_adapters=config.lora_adapters)
+    facts = RuntimeFacts(config.type, "", config.model_deployment, "", lora_adapters=config.lora_adapters)
     for read in reading.manifests:
         body, wrong = admission.admit(read.body)
         manifest = replace(read, body=body)

@@ -6,6 +6,13 @@ intelligence and says so, and is never part of a production installation. It kno
 or of the operator.
 """
 
+from AgentOperatingSystem.sandbox.foundry.classic.records import (
+    Assistant,
+    ClassicMessage,
+    ClassicRun,
+    ClassicThread,
+    RunStep,
+)
 from AgentOperatingSystem.sandbox.foundry.control import ControlRefused, FoundryControl, ProjectControl
 from AgentOperatingSystem.sandbox.foundry.embedded import EmbeddedFoundry
 from AgentOperatingSystem.sandbox.foundry.errors import ApiError
@@ -17,14 +24,20 @@ from AgentOperatingSystem.sandbox.foundry.records import (
     Behaviour,
     Conversation,
     RequestRecord,
+    StoredFile,
+    VectorStore,
 )
 
 __all__ = [
     "Agent",
     "AgentVersion",
     "ApiError",
+    "Assistant",
     "Behaviour",
     "Call",
+    "ClassicMessage",
+    "ClassicRun",
+    "ClassicThread",
     "ControlRefused",
     "Conversation",
     "EmbeddedFoundry",
@@ -33,6 +46,9 @@ __all__ = [
     "Model",
     "ProjectControl",
     "RequestRecord",
+    "RunStep",
     "Say",
+    "StoredFile",
     "Turn",
+    "VectorStore",
 ]

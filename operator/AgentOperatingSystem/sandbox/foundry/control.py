@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from AgentOperatingSystem.sandbox.foundry.control_routes import DEFAULT_PROJECT
+from AgentOperatingSystem.sandbox.foundry.classic.control import ClassicControl
+from AgentOperatingSystem.sandbox.foundry.control_entry import DEFAULT_PROJECT
 from AgentOperatingSystem.sandbox.foundry.errors import Json
 from AgentOperatingSystem.sandbox.foundry.faults import Fault
 from AgentOperatingSystem.sandbox.foundry.gate import fingerprint
 from AgentOperatingSystem.sandbox.foundry.records import Agent, Behaviour, Conversation, RequestRecord
+from AgentOperatingSystem.sandbox.foundry.storage_control import StorageControl
 
 TIMEOUT_SECONDS = 10.0
 
@@ -27,15 +30,15 @@ class ControlRefused(Exception):
 
 
 class ControlWire:
-    """One JSON request at a time, each on a connection of its own."""
+    """One JSON request at a time, each on a connection of its own; with `tls` over https."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, tls: ssl.SSLContext | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        self._tls = tls
 
     def send(self, method: str, path: str, body: Json | None = None, **query: str) -> Json:
         """The answer, empty when there is none. Raises ControlRefused, or OSError when nobody listens."""
-        where = urlsplit(self.base_url)
-        connection = http.client.HTTPConnection(where.netloc, timeout=TIMEOUT_SECONDS)
+        connection = self._connection()
         target = f"/_sandbox/{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             connection.request(method, target, None if body is None else json.dumps(body))
@@ -48,8 +51,14 @@ class ControlWire:
         parsed: Json = json.loads(text) if text else {}
         return parsed
 
+    def _connection(self) -> http.client.HTTPConnection:
+        where = urlsplit(self.base_url).netloc
+        if self._tls is None:
+            return http.client.HTTPConnection(where, timeout=TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(where, timeout=TIMEOUT_SECONDS, context=self._tls)
 
-class ProjectControl:
+
+class ProjectControl(ClassicControl, StorageControl):
     """One project of the emulated account: what it holds, and how to change it behind its owner's back."""
 
     def __init__(self, wire: ControlWire, name: str) -> None:
@@ -128,6 +137,14 @@ class ProjectControl:
         }
         self._send("PUT", "access", body)
 
+    def admit(self, client_ids: Iterable[str] | None, *, denied_status: int = 403) -> None:
+        """Let only these applications in, by their client ids (None: any); the others lack the role.
+
+        It is for a service that knows its principals, and in place of `accept`.
+        """
+        clients = None if client_ids is None else list(client_ids)
+        self._send("PUT", "access", {"clients": clients, "denied_status": denied_status})
+
 
 class DeploymentsControl:
     """The model deployments of the account, shared by its projects."""
@@ -175,11 +192,11 @@ class FaultsControl:
 class FoundryControl(ProjectControl):
     """The whole emulated account; as a project it is the one called `sandbox`.
 
-    `base_url` is the server's, without a path: `http://127.0.0.1:PORT`.
+    `base_url` is the server's, without a path: `http://127.0.0.1:PORT`; `tls` is for one with https.
     """
 
-    def __init__(self, base_url: str) -> None:
-        super().__init__(ControlWire(base_url), DEFAULT_PROJECT)
+    def __init__(self, base_url: str, *, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(ControlWire(base_url, tls), DEFAULT_PROJECT)
         self.deployments = DeploymentsControl(self._wire)
         self.faults = FaultsControl(self._wire)
 

@@ -10,31 +10,24 @@ from dataclasses import fields, replace
 
 from aiohttp import web
 
+from AgentOperatingSystem.sandbox.foundry.classic.control import CLASSIC_CONTROL_ROUTES, classic_state
+from AgentOperatingSystem.sandbox.foundry.control_entry import (
+    NO_CONTENT,
+    control_route,
+    controlled_project,
+    service_of,
+)
 from AgentOperatingSystem.sandbox.foundry.errors import Json, invalid, unknown_resource
 from AgentOperatingSystem.sandbox.foundry.faults import Fault
-from AgentOperatingSystem.sandbox.foundry.gate import SERVICE, Handler, Service
 from AgentOperatingSystem.sandbox.foundry.records import Behaviour, to_json
-from AgentOperatingSystem.sandbox.foundry.server import NAME, Route, read_body
+from AgentOperatingSystem.sandbox.foundry.routing import NAME, Route, read_body
 from AgentOperatingSystem.sandbox.foundry.state import Access, Project
-
-DEFAULT_PROJECT = "sandbox"
-NO_CONTENT = 204
-
-
-def _service(request: web.Request) -> Service:
-    if "Origin" in request.headers:
-        raise web.HTTPForbidden(reason="Not for web pages")
-    return request.app[SERVICE]
-
-
-def _project(request: web.Request) -> Project:
-    name = request.query.get("project", DEFAULT_PROJECT)
-    return _service(request).account.project(name)
+from AgentOperatingSystem.sandbox.foundry.storage_control import STORAGE_CONTROL_ROUTES, storage_state
 
 
 async def get_state(request: web.Request) -> web.Response:
     """GET /_sandbox/state: everything, for all projects"""
-    service = _service(request)
+    service = service_of(request)
     account = service.account
     return web.json_response(
         {
@@ -42,7 +35,10 @@ async def get_state(request: web.Request) -> web.Response:
             "deployments": list(account.deployments),
             "behaviour": to_json(account.behaviour),
             "faults": service.faults.listing(),
-            "projects": {name: _project_state(project) for name, project in account.projects.items()},
+            "projects": {
+                name: {**_project_state(project), **classic_state(project), **storage_state(project)}
+                for name, project in account.projects.items()
+            },
         }
     )
 
@@ -56,28 +52,28 @@ def _project_state(project: Project) -> Json:
 
 async def get_project(request: web.Request) -> web.Response:
     """GET /_sandbox/project?project=NAME"""
-    return web.json_response(_project_state(_project(request)))
+    return web.json_response(_project_state(controlled_project(request)))
 
 
 async def get_requests(request: web.Request) -> web.Response:
     """GET /_sandbox/requests"""
-    return web.json_response({"requests": [to_json(one) for one in _service(request).log.listing()]})
+    return web.json_response({"requests": [to_json(one) for one in service_of(request).log.listing()]})
 
 
 async def clear_requests(request: web.Request) -> web.Response:
     """DELETE /_sandbox/requests"""
-    _service(request).log.clear()
+    service_of(request).log.clear()
     return web.Response(status=NO_CONTENT)
 
 
 async def get_faults(request: web.Request) -> web.Response:
     """GET /_sandbox/faults"""
-    return web.json_response({"faults": _service(request).faults.listing()})
+    return web.json_response({"faults": service_of(request).faults.listing()})
 
 
 async def add_fault(request: web.Request) -> web.Response:
     """POST /_sandbox/faults with the fields of a Fault"""
-    service, body = _service(request), await read_body(request)
+    service, body = service_of(request), await read_body(request)
     try:
         fault = Fault(**body)
     except (TypeError, ValueError) as error:
@@ -87,20 +83,20 @@ async def add_fault(request: web.Request) -> web.Response:
 
 async def clear_faults(request: web.Request) -> web.Response:
     """DELETE /_sandbox/faults"""
-    _service(request).faults.clear()
+    service_of(request).faults.clear()
     return web.Response(status=NO_CONTENT)
 
 
 async def remove_fault(request: web.Request) -> web.Response:
     """DELETE /_sandbox/faults/{id}"""
-    if not _service(request).faults.remove(request.match_info["id"]):
+    if not service_of(request).faults.remove(request.match_info["id"]):
         raise unknown_resource("Fault")
     return web.Response(status=NO_CONTENT)
 
 
 async def go_down(request: web.Request) -> web.Response:
     """POST /_sandbox/down {"seconds": 5}; without seconds until up"""
-    service, seconds = _service(request), (await read_body(request)).get("seconds")
+    service, seconds = service_of(request), (await read_body(request)).get("seconds")
     if seconds is not None and not isinstance(seconds, int | float):
         raise invalid("seconds", "seconds must be a number")
     service.go_down(seconds)
@@ -109,13 +105,13 @@ async def go_down(request: web.Request) -> web.Response:
 
 async def come_up(request: web.Request) -> web.Response:
     """POST /_sandbox/up"""
-    _service(request).come_up()
+    service_of(request).come_up()
     return web.Response(status=NO_CONTENT)
 
 
 async def change_behaviour(request: web.Request) -> web.Response:
     """PATCH /_sandbox/behaviour with some fields of Behaviour"""
-    account, changes = _service(request).account, await read_body(request)
+    account, changes = service_of(request).account, await read_body(request)
     for key in changes.keys() - {field.name for field in fields(Behaviour)}:
         raise invalid(key, f"there is no switch '{key}'")
     account.behaviour = replace(account.behaviour, **changes)
@@ -124,13 +120,13 @@ async def change_behaviour(request: web.Request) -> web.Response:
 
 async def add_deployment(request: web.Request) -> web.Response:
     """PUT /_sandbox/deployments/{name}"""
-    _service(request).account.deployments[request.match_info["name"]] = None
+    service_of(request).account.deployments[request.match_info["name"]] = None
     return web.Response(status=NO_CONTENT)
 
 
 async def remove_deployment(request: web.Request) -> web.Response:
     """DELETE /_sandbox/deployments/{name}"""
-    deployments = _service(request).account.deployments
+    deployments = service_of(request).account.deployments
     if request.match_info["name"] not in deployments:
         raise unknown_resource("Deployment")
     del deployments[request.match_info["name"]]
@@ -139,7 +135,7 @@ async def remove_deployment(request: web.Request) -> web.Response:
 
 async def add_agent(request: web.Request) -> web.Response:
     """PUT /_sandbox/agents/{name} {"definition", "metadata", "description"}: unchecked"""
-    project, body = _project(request), await read_body(request)
+    project, body = controlled_project(request), await read_body(request)
     if not isinstance(body.get("definition"), dict):
         raise invalid("definition", "definition is required")
     version = project.put_version(
@@ -153,19 +149,19 @@ async def add_agent(request: web.Request) -> web.Response:
 
 async def edit_agent(request: web.Request) -> web.Response:
     """POST /_sandbox/agents/{name}:edit with fields of the definition, and metadata or description"""
-    version = _project(request).edit_agent(request.match_info["name"], await read_body(request))
+    version = controlled_project(request).edit_agent(request.match_info["name"], await read_body(request))
     return web.json_response({"version": version.number})
 
 
 async def remove_agent(request: web.Request) -> web.Response:
     """DELETE /_sandbox/agents/{name}"""
-    _project(request).delete_agent(request.match_info["name"])
+    controlled_project(request).delete_agent(request.match_info["name"])
     return web.Response(status=NO_CONTENT)
 
 
 async def remove_conversation(request: web.Request) -> web.Response:
     """DELETE /_sandbox/conversations/{id}"""
-    project = _project(request)
+    project = controlled_project(request)
     del project.conversations[project.conversation(request.match_info["id"]).id]
     return web.Response(status=NO_CONTENT)
 
@@ -173,44 +169,46 @@ async def remove_conversation(request: web.Request) -> web.Response:
 async def put_connection(request: web.Request) -> web.Response:
     """PUT /_sandbox/connections/{name} with its body, credentials included"""
     name = request.match_info["name"]
-    _project(request).connections[name] = {**await read_body(request), "name": name}
+    controlled_project(request).connections[name] = {**await read_body(request), "name": name}
     return web.Response(status=NO_CONTENT)
 
 
 async def put_access(request: web.Request) -> web.Response:
-    """PUT /_sandbox/access {"accepted": [fingerprint] or null, "denied": [...], "denied_status": 403}"""
-    project, body = _project(request), await read_body(request)
+    """PUT /_sandbox/access {"accepted": [fingerprint] or null, "denied": [...], "denied_status": 403}
+
+    With principals "clients": [client id] or null says who has the role.
+    """
+    project, body = controlled_project(request), await read_body(request)
     accepted = body.get("accepted")
     project.access = Access(
         accepted=None if accepted is None else frozenset(accepted),
         denied=frozenset(body.get("denied") or ()),
         denied_status=body.get("denied_status", 403),
+        clients=None if body.get("clients") is None else frozenset(body["clients"]),
     )
     return web.Response(status=NO_CONTENT)
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
-    return Route(method, f"/_sandbox/{path}", f"sandbox.{getattr(handler, '__name__', path)}", handler)
-
-
 CONTROL_ROUTES: tuple[Route, ...] = (
-    _route("GET", "state", get_state),
-    _route("GET", "project", get_project),
-    _route("GET", "requests", get_requests),
-    _route("DELETE", "requests", clear_requests),
-    _route("GET", "faults", get_faults),
-    _route("POST", "faults", add_fault),
-    _route("DELETE", "faults", clear_faults),
-    _route("DELETE", "faults/{id}", remove_fault),
-    _route("POST", "down", go_down),
-    _route("POST", "up", come_up),
-    _route("PATCH", "behaviour", change_behaviour),
-    _route("PUT", "deployments/{name}", add_deployment),
-    _route("DELETE", "deployments/{name}", remove_deployment),
-    _route("PUT", f"agents/{NAME}", add_agent),
-    _route("POST", f"agents/{NAME}:edit", edit_agent),
-    _route("DELETE", f"agents/{NAME}", remove_agent),
-    _route("DELETE", "conversations/{id}", remove_conversation),
-    _route("PUT", "connections/{name}", put_connection),
-    _route("PUT", "access", put_access),
+    control_route("GET", "state", get_state),
+    control_route("GET", "project", get_project),
+    control_route("GET", "requests", get_requests),
+    control_route("DELETE", "requests", clear_requests),
+    control_route("GET", "faults", get_faults),
+    control_route("POST", "faults", add_fault),
+    control_route("DELETE", "faults", clear_faults),
+    control_route("DELETE", "faults/{id}", remove_fault),
+    control_route("POST", "down", go_down),
+    control_route("POST", "up", come_up),
+    control_route("PATCH", "behaviour", change_behaviour),
+    control_route("PUT", "deployments/{name}", add_deployment),
+    control_route("DELETE", "deployments/{name}", remove_deployment),
+    control_route("PUT", f"agents/{NAME}", add_agent),
+    control_route("POST", f"agents/{NAME}:edit", edit_agent),
+    control_route("DELETE", f"agents/{NAME}", remove_agent),
+    control_route("DELETE", "conversations/{id}", remove_conversation),
+    control_route("PUT", "connections/{name}", put_connection),
+    control_route("PUT", "access", put_access),
+    *CLASSIC_CONTROL_ROUTES,
+    *STORAGE_CONTROL_ROUTES,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from AgentOperatingSystem.sandbox.foundry.errors import ApiError, Json, invalid
+from AgentOperatingSystem.sandbox.foundry.errors import Json, invalid
 
 AGENT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 METADATA_PAIRS = 16
@@ -45,10 +45,35 @@ def read_metadata(value: object) -> dict[str, str]:
 
 def read_description(value: object) -> str:
     """The description of a body, empty when it has none."""
+    return read_text("description", value, DESCRIPTION) or ""
+
+
+def read_text(param: str, value: object, longest: int) -> str | None:
+    """A text of a body, None when it has none. Raises ApiError 400 when it is longer than `longest`."""
     if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > DESCRIPTION:
-        raise invalid("description", f"description must be a text of at most {DESCRIPTION} characters")
+        return None
+    if not isinstance(value, str) or len(value) > longest:
+        raise invalid(param, f"{param} must be a text of at most {longest} characters")
+    return value
+
+
+def read_tools(param: str, value: object) -> tuple[Json, ...]:
+    """The tools of a body, kept as they are. Raises ApiError 400."""
+    if value is not None and (not isinstance(value, list) or len(value) > TOOLS):
+        raise invalid(param, f"tools must be a list of at most {TOOLS}")
+    tools = [] if value is None else value
+    for place, tool in enumerate(tools):
+        if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
+            raise invalid(f"{param}[{place}]", "a tool must be an object with a type")
+    return tuple(tools)
+
+
+def read_model(param: str, value: object, accepts_model: Callable[[str], bool]) -> str:
+    """The deployment of a body. Raises ApiError 400 without one, or for one that does not exist."""
+    if not isinstance(value, str) or not value:
+        raise invalid(param, f"{param} is required")
+    if not accepts_model(value):
+        raise invalid(param, f"The model deployment '{value}' does not exist")
     return value
 
 
@@ -60,7 +85,7 @@ def read_definition(value: object, accepts_model: Callable[[str], bool]) -> Json
         raise invalid("definition.kind", f"definition.kind must be one of {', '.join(KINDS)}")
     _check_texts(value)
     if value["kind"] == "prompt":
-        _check_model(value.get("model"), accepts_model)
+        read_model("definition.model", value.get("model"), accepts_model)
     return dict(value)
 
 
@@ -70,24 +95,7 @@ def _check_texts(definition: Json) -> None:
         raise invalid("definition.instructions", "instructions must be a text")
     if instructions is not None and len(instructions) > INSTRUCTIONS:
         raise invalid("definition.instructions", f"instructions exceed {INSTRUCTIONS} characters")
-    tools = definition.get("tools")
-    if tools is not None and (not isinstance(tools, list) or len(tools) > TOOLS):
-        raise invalid("definition.tools", f"tools must be a list of at most {TOOLS}")
-    for place, tool in enumerate(tools or []):
-        if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
-            raise invalid(f"definition.tools[{place}]", "a tool must be an object with a type")
-
-
-def _check_model(model: object, accepts_model: Callable[[str], bool]) -> None:
-    if not isinstance(model, str) or not model:
-        raise invalid("definition.model", "definition.model is required")
-    if not accepts_model(model):
-        raise ApiError(
-            400,
-            "invalid_parameters",
-            f"The model deployment '{model}' does not exist",
-            param="definition.model",
-        )
+    read_tools("definition.tools", definition.get("tools"))
 
 
 def normalised(definition: Json) -> Json:

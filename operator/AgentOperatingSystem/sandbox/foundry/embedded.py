@@ -16,12 +16,12 @@ from aiohttp import web
 from AgentOperatingSystem.sandbox.foundry.control import FoundryControl
 from AgentOperatingSystem.sandbox.foundry.control_routes import CONTROL_ROUTES
 from AgentOperatingSystem.sandbox.foundry.forwarding import ForwardingModel, Upstream
-from AgentOperatingSystem.sandbox.foundry.gate import Service, fingerprint
+from AgentOperatingSystem.sandbox.foundry.gate import Principals, Service, fingerprint
 from AgentOperatingSystem.sandbox.foundry.model import Model, SandboxModel
 from AgentOperatingSystem.sandbox.foundry.records import Behaviour
 from AgentOperatingSystem.sandbox.foundry.server import build_application
 from AgentOperatingSystem.sandbox.foundry.state import Account
-from AgentOperatingSystem.sandbox.serving import LOOPBACK, LoopbackServer
+from AgentOperatingSystem.sandbox.serving import LOOPBACK, Certificate, LoopbackServer
 
 DEFAULT_DEPLOYMENTS = ("llama-3.3-70b", "llama-3.3-70b-ceo", "llama-3.3-70b-cfo", "llama-3.3-70b-cto")
 
@@ -32,6 +32,8 @@ class EmbeddedFoundry(FoundryControl):
     `tokens` are the bearer tokens that every project accepts until it is told otherwise; None accepts any.
     `model` answers the turns; without one, the endpoint of `model_url` or of `AOS_SANDBOX_MODEL_URL` in
     `environ` does (with `_API_KEY` and `_NAME`), else the deterministic model of the sandbox.
+    With `principals`, as `EmbeddedIdentity.client_of`, only the tokens of an identity service are accepted,
+    and each project may say whose. With a `certificate` it serves https.
     Raises OSError on start when the port is taken.
     """
 
@@ -47,8 +49,11 @@ class EmbeddedFoundry(FoundryControl):
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.time,
         azure_page_size: int = 50,
+        principals: Principals | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
-        super().__init__(f"http://{LOOPBACK}:{port}")
+        tls = None if certificate is None else certificate.trusted()
+        super().__init__(f"{'http' if tls is None else 'https'}://{LOOPBACK}:{port}", tls=tls)
         upstream = Upstream.from_environment(
             {**environ, **({"AOS_SANDBOX_MODEL_URL": model_url} if model_url else {})}
         )
@@ -60,8 +65,8 @@ class EmbeddedFoundry(FoundryControl):
             clock=clock,
             azure_page_size=azure_page_size,
         )
-        self._service = Service(account, model or thinking)
-        self._server = LoopbackServer(self._build, port=port)
+        self._service = Service(account, model or thinking, principals)
+        self._server = LoopbackServer(self._build, port=port, certificate=certificate)
 
     def start(self) -> None:
         """Start serving; returns when the socket listens."""

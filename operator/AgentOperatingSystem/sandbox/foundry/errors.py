@@ -17,7 +17,7 @@ class ApiError(Exception):
     def __init__(
         self,
         status: int,
-        code: str,
+        code: str | None,
         message: str,
         *,
         param: str | None = None,
@@ -66,6 +66,16 @@ def unknown_item(what: str, external_id: str) -> ApiError:
 def unknown_resource(what: str) -> ApiError:
     """404 of the deployments and connections lists, which have the plain Azure shape."""
     return ApiError(404, "NotFound", f"{what} not found", kind=None)
+
+
+def unknown_object(what: str, identifier: str) -> ApiError:
+    """404 of the classic generation, which gives no code: `No assistant found with id 'x'.`"""
+    return ApiError(404, None, f"No {what} found with id '{identifier}'.")
+
+
+def conflicting(message: str) -> ApiError:
+    """400 of the classic generation for what the present state does not allow; it gives no code."""
+    return ApiError(400, None, message)
 
 
 def unauthorized() -> ApiError:

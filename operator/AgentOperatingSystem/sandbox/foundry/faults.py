@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from AgentOperatingSystem.sandbox.foundry.errors import Json
 
 THROTTLE_WINDOW_SECONDS = 1.0
+TEMPORARY_REDIRECT = 307
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Fault:
     `drop`: the connection is aborted before anything is done. `lost`: it was done, but the answer never
     comes: the connection is aborted, or `status` is answered. `delay`, `delay_after`: seconds to wait before
     and after the effect, which takes place even when the client has given up. `retry_after`: seconds, for
-    the header. `per_second`: strikes only requests above this rate; the status is then 429 unless given.
+    the header. `location`: the header of a redirect; the status is then 307 unless given.
+    `per_second`: strikes only requests above this rate; the status is then 429 unless given.
     `times`: strikes that often, None for ever. `skip`: lets that many matching requests pass first.
     `probability` in 0..1 is decided by `seed` and the request's number, the same in every run.
     """
@@ -41,6 +43,7 @@ class Fault:
     delay: float = 0.0
     delay_after: float = 0.0
     retry_after: float | None = None
+    location: str | None = None
     per_second: float | None = None
     times: int | None = None
     skip: int = 0
@@ -53,6 +56,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.per_second is not None and self.status is None:
             object.__setattr__(self, "status", 429)
+        if self.location is not None and self.status is None:
+            object.__setattr__(self, "status", TEMPORARY_REDIRECT)
         if self.drop and (self.lost or self.status is not None):
             raise ValueError(
                 "drop goes with neither lost nor status: the connection is aborted before the effect"

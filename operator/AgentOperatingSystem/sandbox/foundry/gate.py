@@ -30,6 +30,8 @@ RECORDS_KEPT = 50_000
 FINGERPRINT_SHOWN = 12
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# From a bearer token to the client id of the application that it was given to; None for one that is no good.
+Principals = Callable[[str], str | None]
 
 
 class RequestLog:
@@ -65,9 +67,10 @@ class RequestLog:
 class Service:
     """What the handlers share: account, model, faults, log, and whether the service is down."""
 
-    def __init__(self, account: Account, model: Model) -> None:
+    def __init__(self, account: Account, model: Model, principals: Principals | None = None) -> None:
         self.account = account
         self.model = model
+        self.principals = principals
         self.faults = FaultBoard(account.clock)
         self.log = RequestLog()
         self._down_until = -math.inf
@@ -135,6 +138,8 @@ def _injected(fault: Fault, status: int) -> web.Response:
     response = refusal(ApiError(status, fault.code, fault.message, kind=None))
     if fault.retry_after is not None:
         response.headers["Retry-After"] = f"{fault.retry_after:g}"
+    if fault.location is not None:
+        response.headers["Location"] = fault.location
     return response
 
 
@@ -161,12 +166,19 @@ def _check_caller(request: web.Request) -> None:
     token = _token(request)
     if token is None:
         raise unauthorized()
-    access = _access(request)
+    access, client = _access(request), _client(request, token)
+    if client is None and request.app[SERVICE].principals is not None:
+        raise unauthorized()
     known = fingerprint(token)
-    if known in access.denied:
+    if known in access.denied or (access.clients is not None and client not in access.clients):
         raise permission_denied(access.denied_status, f"{request.method} {request.path}")
     if access.accepted is not None and known not in access.accepted:
         raise unauthorized()
+
+
+def _client(request: web.Request, token: str | None) -> str | None:
+    principals = request.app[SERVICE].principals
+    return None if principals is None or token is None else principals(token)
 
 
 def _access(request: web.Request) -> Access:
@@ -206,6 +218,7 @@ def _record(request: web.Request, now: float, fault: Fault | None) -> RequestRec
         fault=None if fault is None else fault.label,
         authorization=None if token is None else fingerprint(token)[:FINGERPRINT_SHOWN],
         user_agent=request.headers.get("User-Agent", ""),
+        client=_client(request, token),
     )
 
 

@@ -93,13 +93,18 @@ def is_question(item: Json) -> bool:
 
 
 def _speech(turn: Turn, asked: str, outputs: Sequence[str], missing: Sequence[str]) -> str:
-    who = f"agent '{turn.agent}' version {turn.version}" if turn.agent else "no agent, just the model"
     number = sum(1 for item in turn.items if is_question(item))
-    said = [f"[sandbox model {turn.deployment}, no AI] I am {who}.", f'I was asked: "{asked}".']
+    said = [f"[sandbox model {turn.deployment}, no AI] I am {_who(turn)}.", f'I was asked: "{asked}".']
     said += [f"The tool answered: {output}." for output in outputs]
     said += [f"I have no tool '{name}'." for name in missing]
     said.append(f"This is turn {number} of this thread.")
     return " ".join(said)
+
+
+def _who(turn: Turn) -> str:
+    if turn.agent is None:
+        return "no agent, just the model"
+    return f"agent '{turn.agent}'" + ("" if turn.version is None else f" version {turn.version}")
 
 
 def _calls(asked: str) -> list[tuple[bool, Call]]:

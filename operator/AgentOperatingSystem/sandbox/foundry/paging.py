@@ -34,11 +34,13 @@ class PageQuery:
     before: str | None
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> PageQuery:
-        """Raises ApiError 400 on a limit outside 1..100 or an unknown order."""
-        text = query.get("limit", str(DEFAULT_LIMIT))
-        if not text.isdigit() or not 1 <= int(text) <= MAXIMUM_LIMIT:
-            raise invalid("limit", f"limit must be between 1 and {MAXIMUM_LIMIT}, got '{text}'")
+    def parse(
+        cls, query: Mapping[str, str], *, default: int = DEFAULT_LIMIT, maximum: int = MAXIMUM_LIMIT
+    ) -> PageQuery:
+        """Raises ApiError 400 on a limit outside 1..maximum or an unknown order."""
+        text = query.get("limit", str(default))
+        if not text.isdigit() or not 1 <= int(text) <= maximum:
+            raise invalid("limit", f"limit must be between 1 and {maximum}, got '{text}'")
         order = query.get("order", "desc")
         if order not in ("asc", "desc"):
             raise invalid("order", f"order must be 'asc' or 'desc', got '{order}'")

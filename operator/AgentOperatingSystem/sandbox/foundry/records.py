@@ -6,9 +6,12 @@ Why frozen: a snapshot that a test took stays what it was while the service goes
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from AgentOperatingSystem.sandbox.foundry.errors import Json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 VersionStatus = Literal["creating", "active", "failed"]
 
@@ -105,9 +108,38 @@ class StoredResponse:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A file of the project, for both generations; its content is kept apart."""
+
+    id: str
+    created_at: float
+    filename: str
+    size: int
+    purpose: str = "assistants"
+
+
+@dataclass(frozen=True)
+class VectorStore:
+    """A vector store of the project, for both generations; `file_ids` in the order in which they came."""
+
+    id: str
+    created_at: float
+    name: str | None = None
+    file_ids: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    expires_after: Json | None = None
+
+    @classmethod
+    def from_json(cls, data: Json) -> VectorStore:
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**data, "file_ids": tuple(data["file_ids"])})
+
+
+@dataclass(frozen=True)
 class RequestRecord:
     """One data-plane request as the service saw it; never holds a token, only a fingerprint of it.
 
+    `client` is the client id of the application whose token it was, where the service knows its principals.
     `status` is None while no answer went out: the connection was dropped, or the answer is still due.
     """
 
@@ -122,6 +154,7 @@ class RequestRecord:
     fault: str | None = None
     authorization: str | None = None
     user_agent: str = ""
+    client: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +171,16 @@ class Behaviour:
     """New versions end as `failed` instead of `active`."""
     refuse_agent_property: bool = False
     """400 for the older `agent` in place of `agent_reference`, as the service has begun to do."""
+    refuse_unknown_resources: bool = False
+    """400 for an assistant or a thread whose tool_resources name files or vector stores that do not exist."""
+    run_polls: int = 1
+    """How often a run is seen in progress before the model answers: nothing but a GET of it takes it on."""
+    run_seconds: float = 600.0
+    """How long a new run may take before it expires, by the account's clock."""
+    next_link_origin: str = ""
+    """Scheme and host that a `nextLink` names instead of the service's own, e.g. `http://127.0.0.1:9`."""
 
 
-def to_json(record: Agent | Conversation | RequestRecord | Behaviour) -> dict[str, Any]:
+def to_json(record: DataclassInstance) -> dict[str, Any]:
     """A record as JSON; `from_json` or the constructor is the way back."""
     return asdict(record)

@@ -1,66 +1,36 @@
 """The routes of the data plane, new generation: each handler turns a request into one call of the domain.
 
-The classic generation (assistants, threads, runs) gets a module of its own with the same `Route` table.
-Every operation has the name by which a fault or a test finds it.
+The classic generation (assistants, threads, runs) and what both share (files and vector stores) have tables
+of their own. Every operation has the name by which a fault or a test finds it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from AgentOperatingSystem.sandbox.foundry import chat, conversations, responses, streaming
-from AgentOperatingSystem.sandbox.foundry.errors import Json, invalid, unknown_resource
-from AgentOperatingSystem.sandbox.foundry.gate import SERVICE, Handler, Service, gate
+from AgentOperatingSystem.sandbox.foundry.classic.routes import CLASSIC_ROUTES
+from AgentOperatingSystem.sandbox.foundry.errors import Json, unknown_resource
+from AgentOperatingSystem.sandbox.foundry.gate import SERVICE, Service, gate
 from AgentOperatingSystem.sandbox.foundry.paging import Entry, PageQuery, page
 from AgentOperatingSystem.sandbox.foundry.records import Agent, AgentVersion
-from AgentOperatingSystem.sandbox.foundry.state import Project
+from AgentOperatingSystem.sandbox.foundry.routing import NAME, PROJECT, Route, project_of, read_body
+from AgentOperatingSystem.sandbox.foundry.storage_routes import STORAGE_ROUTES
 
-PROJECT = "/api/projects/{project}"
 LARGEST_BODY = 32 * 1024 * 1024
-NAME = "{name:[^/:]+}"
 PUBLISHERS = {"llama": "Meta", "gpt": "OpenAI"}
 EVENT_STREAM = "text/event-stream"
-
-
-@dataclass(frozen=True)
-class Route:
-    """An operation of the service: where it is reached and who handles it."""
-
-    method: str
-    path: str
-    operation: str
-    handler: Handler
 
 
 def build_application(service: Service, control: Sequence[Route]) -> web.Application:
     """The whole application: the data plane and the control surface."""
     app = web.Application(middlewares=[gate], client_max_size=LARGEST_BODY)
     app[SERVICE] = service
-    for route in (*ROUTES, *control):
+    for route in (*ROUTES, *CLASSIC_ROUTES, *STORAGE_ROUTES, *control):
         app.router.add_route(route.method, route.path, route.handler, name=route.operation)
     return app
-
-
-async def read_body(request: web.Request) -> Json:
-    """The body as a JSON object, empty when there is none. Raises ApiError 400."""
-    text = await request.text()
-    if not text:
-        return {}
-    try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise invalid("body", f"The request body is not JSON: {error}", code="invalid_payload") from error
-    if not isinstance(body, dict):
-        raise invalid("body", "The request body must be an object", code="invalid_payload")
-    return body
-
-
-def _project(request: web.Request) -> Project:
-    return request.app[SERVICE].account.project(request.match_info["project"])
 
 
 def _version_body(version: AgentVersion, now: float) -> Json:
@@ -94,21 +64,21 @@ def _agent_body(agent: Agent, now: float) -> Json:
 
 async def create_version(request: web.Request) -> web.Response:
     """POST /agents/{name}/versions"""
-    project = _project(request)
+    project = project_of(request)
     version = project.create_version(request.match_info["name"], await read_body(request))
     return web.json_response(_version_body(version, project.account.clock()))
 
 
 async def get_agent(request: web.Request) -> web.Response:
     """GET /agents/{name}"""
-    project = _project(request)
+    project = project_of(request)
     agent = project.agent(request.match_info["name"])
     return web.json_response(_agent_body(agent, project.account.clock()))
 
 
 async def list_agents(request: web.Request) -> web.Response:
     """GET /agents"""
-    project, kind = _project(request), request.query.get("kind")
+    project, kind = project_of(request), request.query.get("kind")
     now = project.account.clock()
     entries = [
         Entry(agent.sequence, agent.name, _agent_body(agent, now))
@@ -120,7 +90,7 @@ async def list_agents(request: web.Request) -> web.Response:
 
 async def update_details(request: web.Request) -> web.Response:
     """PATCH /agents/{name}"""
-    project = _project(request)
+    project = project_of(request)
     agent = project.patch_details(request.match_info["name"], await read_body(request))
     return web.json_response(_agent_body(agent, project.account.clock()))
 
@@ -128,32 +98,32 @@ async def update_details(request: web.Request) -> web.Response:
 async def delete_agent(request: web.Request) -> web.Response:
     """DELETE /agents/{name}"""
     name = request.match_info["name"]
-    _project(request).delete_agent(name)
+    project_of(request).delete_agent(name)
     return web.json_response({"object": "agent.deleted", "name": name, "deleted": True})
 
 
 async def enable_agent(request: web.Request) -> web.Response:
     """POST /agents/{name}:enable"""
-    _project(request).set_enabled(request.match_info["name"], enabled=True)
+    project_of(request).set_enabled(request.match_info["name"], enabled=True)
     return web.Response(status=204)
 
 
 async def disable_agent(request: web.Request) -> web.Response:
     """POST /agents/{name}:disable"""
-    _project(request).set_enabled(request.match_info["name"], enabled=False)
+    project_of(request).set_enabled(request.match_info["name"], enabled=False)
     return web.Response(status=204)
 
 
 async def get_version(request: web.Request) -> web.Response:
     """GET /agents/{name}/versions/{version}"""
-    project = _project(request)
+    project = project_of(request)
     version = project.version(request.match_info["name"], request.match_info["version"])
     return web.json_response(_version_body(version, project.account.clock()))
 
 
 async def list_versions(request: web.Request) -> web.Response:
     """GET /agents/{name}/versions"""
-    project = _project(request)
+    project = project_of(request)
     now = project.account.clock()
     bodies = [
         (version.number, _version_body(version, now))
@@ -171,7 +141,7 @@ def _version_place(cursor: str) -> int | None:
 async def delete_version(request: web.Request) -> web.Response:
     """DELETE /agents/{name}/versions/{version}"""
     name, number = request.match_info["name"], request.match_info["version"]
-    _project(request).delete_version(name, number)
+    project_of(request).delete_version(name, number)
     body = {"object": "agent.version.deleted", "name": name, "version": number, "deleted": True}
     return web.json_response(body)
 
@@ -209,12 +179,14 @@ async def list_deployments(request: web.Request) -> web.Response:
 
 
 def _azure_page(request: web.Request, bodies: Sequence[Json]) -> Json:
-    page_size = request.app[SERVICE].account.azure_page_size
+    account = request.app[SERVICE].account
+    page_size = account.azure_page_size
     skip = int(request.query["skip"]) if request.query.get("skip", "").isdigit() else 0
     answer: Json = {"value": list(bodies[skip : skip + page_size])}
     if skip + page_size < len(bodies):
         following = request.url.update_query({"skip": str(skip + page_size)})
-        answer["nextLink"] = str(following)
+        origin = account.behaviour.next_link_origin
+        answer["nextLink"] = f"{origin}{following.raw_path_qs}" if origin else str(following)
     return answer
 
 
@@ -229,7 +201,7 @@ async def get_deployment(request: web.Request) -> web.Response:
 async def list_connections(request: web.Request) -> web.Response:
     """GET /connections, without secrets"""
     kind = request.query.get("connectionType")
-    held = _project(request).connections.values()
+    held = project_of(request).connections.values()
     bodies = [_without_secrets(one) for one in held if kind is None or one.get("type") == kind]
     return web.json_response(_azure_page(request, bodies))
 
@@ -245,7 +217,7 @@ async def get_connection_with_credentials(request: web.Request) -> web.Response:
 
 
 def _connection(request: web.Request) -> Json:
-    held = _project(request).connections
+    held = project_of(request).connections
     name = request.match_info["name"]
     if name not in held:
         raise unknown_resource("Connection")
@@ -261,12 +233,12 @@ def _without_secrets(connection: Json) -> Json:
 
 async def create_conversation(request: web.Request) -> web.Response:
     """POST /conversations"""
-    return web.json_response(conversations.create_conversation(_project(request), await read_body(request)))
+    return web.json_response(conversations.create_conversation(project_of(request), await read_body(request)))
 
 
 async def get_conversation(request: web.Request) -> web.Response:
     """GET /conversations/{id}"""
-    conversation = _project(request).conversation(request.match_info["id"])
+    conversation = project_of(request).conversation(request.match_info["id"])
     return web.json_response(conversations.conversation_body(conversation))
 
 
@@ -274,44 +246,44 @@ async def update_conversation(request: web.Request) -> web.Response:
     """POST /conversations/{id}"""
     body = await read_body(request)
     return web.json_response(
-        conversations.update_conversation(_project(request), request.match_info["id"], body)
+        conversations.update_conversation(project_of(request), request.match_info["id"], body)
     )
 
 
 async def delete_conversation(request: web.Request) -> web.Response:
     """DELETE /conversations/{id}"""
-    return web.json_response(conversations.delete_conversation(_project(request), request.match_info["id"]))
+    return web.json_response(conversations.delete_conversation(project_of(request), request.match_info["id"]))
 
 
 async def create_items(request: web.Request) -> web.Response:
     """POST /conversations/{id}/items"""
     body = await read_body(request)
-    return web.json_response(conversations.create_items(_project(request), request.match_info["id"], body))
+    return web.json_response(conversations.create_items(project_of(request), request.match_info["id"], body))
 
 
 async def list_items(request: web.Request) -> web.Response:
     """GET /conversations/{id}/items"""
-    items = _project(request).conversation(request.match_info["id"]).items
+    items = project_of(request).conversation(request.match_info["id"]).items
     return web.json_response(conversations.list_items(items, PageQuery.parse(request.query)))
 
 
 async def get_item(request: web.Request) -> web.Response:
     """GET /conversations/{id}/items/{item}"""
     match = request.match_info
-    return web.json_response(conversations.get_item(_project(request), match["id"], match["item"]))
+    return web.json_response(conversations.get_item(project_of(request), match["id"], match["item"]))
 
 
 async def delete_item(request: web.Request) -> web.Response:
     """DELETE /conversations/{id}/items/{item}"""
     match = request.match_info
-    return web.json_response(conversations.delete_item(_project(request), match["id"], match["item"]))
+    return web.json_response(conversations.delete_item(project_of(request), match["id"], match["item"]))
 
 
 async def create_response(request: web.Request) -> web.Response:
     """POST /responses, and the same below an agent's own endpoint"""
     body = await read_body(request)
     model, agent = request.app[SERVICE].model, request.match_info.get("name")
-    response = await responses.create_response(_project(request), body, model, agent)
+    response = await responses.create_response(project_of(request), body, model, agent)
     if body.get("stream"):
         return web.Response(text=streaming.response_events(response), content_type=EVENT_STREAM)
     return web.json_response(response)
@@ -319,18 +291,18 @@ async def create_response(request: web.Request) -> web.Response:
 
 async def get_response(request: web.Request) -> web.Response:
     """GET /responses/{id}"""
-    return web.json_response(responses.get_response(_project(request), request.match_info["id"]))
+    return web.json_response(responses.get_response(project_of(request), request.match_info["id"]))
 
 
 async def delete_response(request: web.Request) -> web.Response:
     """DELETE /responses/{id}"""
-    return web.json_response(responses.delete_response(_project(request), request.match_info["id"]))
+    return web.json_response(responses.delete_response(project_of(request), request.match_info["id"]))
 
 
 async def create_chat_completion(request: web.Request) -> web.Response:
     """POST /chat/completions"""
     body = await read_body(request)
-    completion = await chat.create_completion(_project(request), body, request.app[SERVICE].model)
+    completion = await chat.create_completion(project_of(request), body, request.app[SERVICE].model)
     if body.get("stream"):
         return web.Response(text=streaming.completion_events(completion), content_type=EVENT_STREAM)
     return web.json_response(completion)

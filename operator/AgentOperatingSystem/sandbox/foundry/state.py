@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from AgentOperatingSystem.sandbox.foundry import definitions
+from AgentOperatingSystem.sandbox.foundry.classic.records import Assistant, ClassicRun, ClassicThread
 from AgentOperatingSystem.sandbox.foundry.errors import (
     Json,
     invalid,
@@ -23,7 +24,9 @@ from AgentOperatingSystem.sandbox.foundry.records import (
     AgentVersion,
     Behaviour,
     Conversation,
+    StoredFile,
     StoredResponse,
+    VectorStore,
 )
 
 
@@ -37,27 +40,32 @@ class Identifiers:
         self._nonce = secrets.token_hex(4) if nonce is None else nonce
         self._last = 0
 
-    def next(self, prefix: str) -> str:
+    def next(self, prefix: str, separator: str = "_") -> str:
         """A new id, e.g. `next("conv")`."""
         self._last += 1
-        return f"{prefix}_{self._nonce}{self._last:016d}"
+        return f"{prefix}{separator}{self._nonce}{self._last:016d}"
 
 
 @dataclass(frozen=True)
 class Access:
     """Which bearer tokens a project accepts, by fingerprint; None accepts any.
 
-    `denied` are known principals without a role, refused with `denied_status`.
+    `denied` are known principals without a role, refused with `denied_status`, as are the applications whose
+    client id is not in `clients`, when that is given.
     """
 
     accepted: frozenset[str] | None = None
     denied: frozenset[str] = frozenset()
     denied_status: int = 403
+    clients: frozenset[str] | None = None
 
 
 @dataclass
 class Project:
-    """One isolated project: its agents, conversations, responses and connections."""
+    """One isolated project and what it holds: each generation's own, and the files that they share.
+
+    `places` is where everything listed stands in the order of creation, also what is gone.
+    """
 
     account: Account
     name: str
@@ -66,8 +74,20 @@ class Project:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     responses: dict[str, StoredResponse] = field(default_factory=dict)
     connections: dict[str, Json] = field(default_factory=dict)
+    assistants: dict[str, Assistant] = field(default_factory=dict)
+    threads: dict[str, ClassicThread] = field(default_factory=dict)
+    runs: dict[str, ClassicRun] = field(default_factory=dict)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    vector_stores: dict[str, VectorStore] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
     access: Access = field(default_factory=Access)
+
+    def new_id(self, prefix: str, separator: str = "_") -> str:
+        """A new id with its place in the order of creation."""
+        identifier = self.account.ids.next(prefix, separator)
+        self.places[identifier] = self.account.next_place()
+        return identifier
 
     def agent(self, name: str) -> Agent:
         """Raises ApiError 404."""

@@ -89,9 +89,9 @@ def _misfit(about: Any) -> tuple[Any, str] | None:
 
 
 def check_namespace(body: Json, namespace: str) -> None:
-    """400 when the body names another namespace than the URL."""
+    """400 when the body names another namespace than the URL; where there is none, it is dropped later."""
     sent = (body.get("metadata") or {}).get("namespace")
-    if sent and sent != namespace:
+    if namespace and sent and sent != namespace:
         raise bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
