@@ -41,8 +41,9 @@ e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once
 chaos: $(READY) ## One seed of chaos, played and judged: make chaos SEED=7
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
 
-bench: $(READY) ## What it costs, beside a bare kopf handler, on a real control plane
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.benchmarks
+bench: $(READY) ## What it costs, beside a bare kopf handler, on a real control plane: docs/performance.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.benchmarks --docs docs
 
 soak: $(READY) ## Twenty minutes of changes: memory, open files and tasks stay flat
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),20)
@@ -78,3 +79,6 @@ lock: $(READY) ## Resolve requirements/*.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--constraint requirements/dev.txt --custom-compile-command "make lock" --group build \
 		--output-file requirements/build.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--constraint requirements/dev.txt --custom-compile-command "make lock" --group bench \
+		--output-file requirements/bench.txt

@@ -84,7 +84,7 @@ def operator(
         str,
         typer.Option(
             envvar="AOS_DEFAULT_RUNTIME_NAMESPACES",
-            help="Namespaces whose agents may go without runtimeRef, with commas; by default all.",
+            help="Namespaces whose agents may go without runtimeRef; by default all.",
         ),
     ] = "",
     watch_check: Annotated[

@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.document import write_docs
 from tests.benchmarks.field import field
 from tests.benchmarks.measure import Results, measure
-from tests.benchmarks.report import print_report, write_docs
+from tests.benchmarks.report import print_report
 
 
 def _numbers(text: str) -> list[int]:
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument(
         "--profile", type=int, default=1000, help="resources to take the profile at; 0 for none"
     )
-    parser.add_argument("--docs", type=Path, help="the folder to write performance.json and .png into")
+    parser.add_argument("--docs", type=Path, help="the folder to write performance.md and .png into")
     parser.add_argument("--results", type=Path, help="do not measure: take these results of an earlier run")
     given = parser.parse_args()
     if given.results:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -42,6 +44,17 @@ class Field:
     plane: RealPlane
     foundry: FoundryControl
     folder: Path
+
+    def conditions(self) -> dict[str, str]:
+        """What the figures depend on."""
+        return {
+            "machine": f"{os.cpu_count()} CPUs, shared with the control plane, Foundry and the measuring",
+            "Kubernetes": client.VersionApi(self.plane.api).get_code().git_version,
+            "Python": platform.python_version(),
+            "kopf": version("kopf"),
+            "azure-ai-projects": version("azure-ai-projects"),
+            "runtime": f"{CALL_SECONDS * 1000:.0f} ms a call, {SLOTS} in flight",
+        }
 
     def plot(self, name: str, count: int) -> Plot:
         """A namespace of its own with so many resources, and a project of its own."""

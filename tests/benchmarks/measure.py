@@ -76,6 +76,7 @@ class Results:
     restarts: list[Restart] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
     profile: dict[str, dict[str, int]] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
 
     def of(self, who: str, count: int) -> Creation | None:
         """A creation of this run."""
@@ -94,6 +95,7 @@ class Results:
             [Restart(**one) for one in raw["restarts"]],
             [Rest(**one) for one in raw["rests"]],
             raw["profile"],
+            raw["conditions"],
         )
 
 
@@ -101,7 +103,7 @@ def measure(
     ground: Field, *, sizes: list[int], restarts: list[int], profiled: int, say: Callable[[str], None]
 ) -> Results:
     """Every measurement of one run, the small ones first."""
-    results = Results()
+    results = Results(conditions=ground.conditions())
     for count in sizes:
         plot = ground.plot(f"bare-{count}", count)
         results.creations.append(_creation("bare", plot, plot.bare()))

@@ -1,9 +1,8 @@
-"""The results for people: tables on the terminal, and a plot beside docs/performance.md."""
+"""The results on the terminal, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +11,6 @@ from tests.benchmarks.measure import Creation, Rest, Restart, Results
 EVENT = "create events"
 # The note of the thread on the resource, one for each.
 THREAD_WRITES = 1
-_CPU, _TIME = "#b5541c", "#1f6f8b"
 
 
 def print_report(results: Results) -> None:
@@ -25,34 +23,6 @@ def print_report(results: Results) -> None:
     for name in ("by_cause", "by_package", "below_ours", "ours"):
         if name in results.profile:
             console.print(_profile(name, results.profile[name]))
-
-
-def write_docs(results: Results, folder: Path) -> None:
-    """performance.json, and performance.png where matplotlib is installed (the group `bench`)."""
-    results.save(folder / "performance.json")
-    try:
-        from matplotlib import pyplot  # type: ignore[import-not-found]  # noqa: PLC0415 - where it is
-    except ModuleNotFoundError:
-        Console(stderr=True).print("no plot: matplotlib is not installed (the dependency group `bench`)")
-        return
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    drawn = (("seconds until all are done", "all"), ("operator CPU, s", "cpu"), ("peak memory, MB", "peak"))
-    for axis, (title, attribute) in zip(axes, drawn, strict=True):
-        for who, style, colour in (("ours", "o-", _CPU), ("bare", "s--", _TIME)):
-            points = [one for one in results.creations if one.who == who]
-            axis.plot(
-                [one.count for one in points],
-                [getattr(one, attribute) for one in points],
-                style,
-                color=colour,
-                label={"ours": "this operator", "bare": "bare kopf handler"}[who],
-            )
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel("resources")
-        axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
-    figure.savefig(folder / "performance.png", dpi=130)
 
 
 def _creations(found: Iterable[Creation]) -> Table:

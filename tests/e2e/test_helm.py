@@ -38,6 +38,7 @@ from tests.harness.stage import GROUP, condition
 pytestmark = pytest.mark.timeout(1800)
 
 CRD = f"purposedrivenagents.{GROUP}"
+CRDS = (CRD, f"agentruntimes.{GROUP}", f"clusteragentruntimes.{GROUP}")
 OPERATOR_VALUES = sorted(path for path in (EXAMPLES / "helm").glob("*.yaml") if path.stem != "agents")
 SERVICE_MONITOR = ROOT / "tests" / "chart" / "servicemonitors.yaml"
 
@@ -150,7 +151,7 @@ def installed(cluster: Cluster, namespace: str, ports: Path) -> Iterator[str]:
     install(cluster, namespace, "--values", ports)
     yield namespace
     cluster.helm.run("uninstall", "aos-operator", "--namespace", namespace)
-    cluster.kubectl("delete", "crd", CRD, "--ignore-not-found")
+    cluster.kubectl("delete", "crd", *CRDS, "--ignore-not-found")
 
 
 def test_the_sandbox_brings_agents_to_ready_and_the_other_way(
@@ -198,7 +199,7 @@ def test_the_three_commands_of_the_install_page(cluster: Cluster, ports: Path, t
         cluster.kubectl(*third[1:])
         cluster.helm("uninstall", "board", "--namespace", "boardroom", "--wait", "--timeout=30s")
     cluster.helm("uninstall", "aos-operator", "--namespace", "aos-system")
-    cluster.kubectl("delete", "crd", CRD)
+    cluster.kubectl("delete", "crd", *CRDS)
 
 
 def test_a_restored_agent_is_the_same_agent(cluster: Cluster, installed: str, tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ def test_an_upgrade_brings_the_new_crd_and_the_agents_stay(
     before = cluster.agents(installed)["helper"]["metadata"]["uid"]
     newer = tmp_path / "aos-operator"
     shutil.copytree(OPERATOR_CHART, newer)
-    (file,) = (newer / "files" / "crds").glob("*.yaml")
+    (file,) = (newer / "files" / "crds").glob("*_purposedrivenagents.yaml")
     crd = yaml.safe_load(file.read_text(encoding="utf-8"))
     version = crd["spec"]["versions"][0]
     version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["motto"] = {"type": "string"}
@@ -295,7 +296,7 @@ def test_namespaced_it_has_no_cluster_role_and_serves_what_it_was_told(
         assert cluster.forbidden(namespace) == []
     finally:
         cluster.helm.run("uninstall", "aos-operator", "--namespace", namespace)
-        cluster.kubectl("delete", "crd", CRD)
+        cluster.kubectl("delete", "crd", *CRDS)
 
 
 @pytest.fixture

@@ -138,7 +138,10 @@ async def test_an_agent_deleted_behind_our_back_is_made_again_on_its_thread(desk
 async def test_an_agent_disabled_behind_our_back_is_enabled_again(desk: Desk) -> None:
     desk.cluster.put(CEO, FULL)
     await desk.pass_over()
-    await desk.runtime._connected()[0].disable("ceo")
+    behind_our_back = desk.runtime._connected()[0]
+    observed = await behind_our_back.get("ceo")
+    assert observed is not None
+    await behind_our_back.disable(observed)
     await desk.pass_over()
     assert desk.foundry.agents()["ceo"].enabled
     assert len(desk.foundry.agents()["ceo"].versions) == 1

@@ -21,7 +21,7 @@ from AgentOperatingSystem.kube.passes import Passes, Turn
 from AgentOperatingSystem.kube.runtimes.tending import Users
 from AgentOperatingSystem.kube.storage import MemoryProgress, ObservedGeneration
 from AgentOperatingSystem.model.signals import ReadySeen, ResourceGone, tell
-from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey, Resource, RuntimeKey
+from AgentOperatingSystem.reconcile.resource import WISHES, ObjectKey, RuntimeKey, runtime_key_of
 
 RESOURCE = (GROUP, VERSION, PLURAL)
 
@@ -86,7 +86,9 @@ def _key(namespace: str | None, name: str) -> ObjectKey:
 
 def _named_runtime(event: Mapping[str, Any]) -> RuntimeKey | None:
     """The runtime that the object of a watch event names; None when it is gone, or names none."""
-    return None if event["type"] == "DELETED" else Resource.from_object(event["object"]).runtime_key
+    body = event["object"]
+    gone = event["type"] == "DELETED"
+    return None if gone else runtime_key_of(body.get("spec") or {}, body["metadata"].get("namespace", ""))
 
 
 def _tell_ready(event: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from AgentOperatingSystem.reconcile.resource import INTENT_ANNOTATION, Resource
 
 # A request that nobody waits for any more may go on in the service for as long again.
 PATIENCE = 2
+# Whose outcome is forgotten is in doubt for a while, and that is all.
+KEPT = 4096
 
 
 class Intents:
@@ -25,7 +27,7 @@ class Intents:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._refused: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
 
     def begun(self) -> str:
         """The note of a creation that begins now."""
@@ -34,7 +36,7 @@ class Intents:
     def check(self, resource: Resource, facts: RuntimeFacts) -> None:
         """Raise OutcomeUnknown while a creation that was sent may yet take effect."""
         begun = resource.intent
-        if begun is None or self._refused.get(resource.uid) == resource.annotations[INTENT_ANNOTATION]:
+        if begun is None or self._settled.get(resource.uid) == resource.annotations[INTENT_ANNOTATION]:
             return
         # A second more: the note has whole seconds.
         over = begun + timedelta(seconds=1 + PATIENCE * facts.write_seconds)
@@ -48,14 +50,21 @@ class Intents:
 
     @contextmanager
     def judged(self, resource: Resource) -> Iterator[None]:
-        """The body sends the creation: a refusal in so many words means that nothing was made."""
+        """The body sends the creation: an answer of any kind, a refusal too, leaves nothing in doubt."""
         try:
             yield
         except OutcomeUnknown:
             raise
         except RuntimeFailure:
-            noted = resource.annotations.get(INTENT_ANNOTATION)
-            if noted is not None:
-                self._refused[resource.uid] = noted
+            self._settle(resource)
             raise
-        self._refused.pop(resource.uid, None)
+        self._settle(resource)
+
+    def _settle(self, resource: Resource) -> None:
+        noted = resource.annotations.get(INTENT_ANNOTATION)
+        if noted is None:
+            return
+        self._settled.pop(resource.uid, None)
+        self._settled[resource.uid] = noted
+        if len(self._settled) > KEPT:
+            del self._settled[next(iter(self._settled))]

@@ -165,15 +165,7 @@ class Resource:
     @property
     def runtime_key(self) -> RuntimeKey | None:
         """The runtime that the spec names, readable even when the rest is refused; None without one."""
-        named = self.spec.get("runtimeRef")
-        if not isinstance(named, Mapping):
-            return None
-        try:
-            kind = RuntimeKind(str(named.get("kind")))
-        except ValueError:
-            return None
-        namespace = self.key.namespace if kind is RuntimeKind.AGENT_RUNTIME else ""
-        return RuntimeKey(kind, namespace, str(named.get("name")))
+        return runtime_key_of(self.spec, self.key.namespace)
 
     @property
     def made(self) -> RuntimeStatus | None:
@@ -233,6 +225,15 @@ class Resource:
     def moved_from(self) -> MovedFrom | None:
         """What a move left behind."""
         return MovedFrom.parse(self.annotations.get(MOVED_FROM_ANNOTATION, ""))
+
+
+def runtime_key_of(spec: Mapping[str, Any], namespace: str) -> RuntimeKey | None:
+    """The runtime that an agent's unchecked spec names, in the agent's namespace; None without one."""
+    named = spec.get("runtimeRef")
+    if not isinstance(named, Mapping) or named.get("kind") not in set(RuntimeKind):
+        return None
+    kind = RuntimeKind(named["kind"])
+    return RuntimeKey(kind, namespace if kind is RuntimeKind.AGENT_RUNTIME else "", str(named.get("name")))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -243,7 +243,10 @@ def _refused(identity: Identity, error: ClientAuthenticationError) -> NotAuthori
 def _no_answer(error: AzureError) -> RuntimeUnavailable:
     status = getattr(getattr(error, "response", None), "status_code", None)
     answered = "does not answer" if status is None else f"failed ({status})"
-    return RuntimeUnavailable(f"The service that gives out tokens {answered}; it is tried again.")
+    return RuntimeUnavailable(
+        f"The service that gives out tokens {answered}; it is tried again. If that lasts, check the way to "
+        "it (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE)."
+    )
 
 
 def _who(identity: Identity) -> str:
@@ -263,5 +266,5 @@ def _mend(identity: Identity) -> str:
         )
     return (
         "check its credential (AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET, workload identity), "
-        f"{role}"
+        f"the way to the token service (HTTPS_PROXY, SSL_CERT_FILE), {role}"
     )

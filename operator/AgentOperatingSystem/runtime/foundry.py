@@ -7,7 +7,7 @@ agents. Every request goes through `Calls`, where slots, time-outs and errors ar
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,17 +69,20 @@ class FoundryAdapter:
 
     async def get(self, key: str) -> ObservedAgent | None:
         try:
-            agent = await self._call("get_agent", lambda: self._connection.project.agents.get(key))
+            return agent_from_wire(await self._read_agent(key))
         except NotFound:
             return None
-        return agent_from_wire(agent.as_dict())
 
     async def list_all(self) -> list[ObservedAgent]:
-        async def read() -> list[ObservedAgent]:
-            pages = self._connection.project.agents.list(kind="prompt", limit=PAGE)
-            return [agent_from_wire(agent.as_dict()) async for agent in pages]
-
-        return await self._call("list_agents", read)
+        # Not by the SDK's pager: it takes an answer without a list for an empty one.
+        agents: list[ObservedAgent] = []
+        asked = {"api-version": "v1", "kind": "prompt", "limit": str(PAGE), "order": "asc"}
+        while True:
+            page = await self._page("list_agents", asked)
+            agents.extend(agent_from_wire(agent) for agent in page["data"])
+            if is_last_page(page, PAGE):
+                return agents
+            asked = onward(asked, {**asked, "after": page["last_id"]})
 
     async def create(self, desired: DesiredAgent) -> ObservedAgent:
         definition, metadata = definition_to_wire(desired.definition), metadata_to_wire(desired)
@@ -89,12 +92,7 @@ class FoundryAdapter:
         return replace(await self.create(desired), enabled=observed.enabled)
 
     async def release(self, observed: ObservedAgent) -> ObservedAgent:
-        async def read() -> dict[str, Any]:
-            agent = await self._connection.project.agents.get(observed.agent_id)
-            wire: dict[str, Any] = agent.as_dict()["versions"]["latest"]
-            return wire
-
-        wire = await self._call("get_agent", read)
+        wire = (await self._read_agent(observed.agent_id))["versions"]["latest"]
         _, metadata = split_metadata(wire.get("metadata") or {})
         released = await self._create_version(observed.agent_id, wire["definition"], metadata)
         return replace(released, enabled=observed.enabled)
@@ -139,11 +137,28 @@ class FoundryAdapter:
         self, name: str, definition: dict[str, Any], metadata: dict[str, str]
     ) -> ObservedAgent:
         body: dict[str, Any] = {"definition": definition, "metadata": metadata}
-        agents = self._connection.project.agents
+        agents: Any = self._connection.project.agents
         version = await self._call(
-            "create_version", lambda: agents.create_version(name, body, retry_total=0), writes=True
+            "create_version",
+            lambda: agents.create_version(name, body, retry_total=0, cls=_holding("definition")),
+            writes=True,
         )
-        return version_from_wire(version.as_dict(), enabled=True)
+        return version_from_wire(version, enabled=True)
+
+    async def _read_agent(self, key: str) -> dict[str, Any]:
+        agents: Any = self._connection.project.agents
+        agent: dict[str, Any] = await self._call(
+            "get_agent", lambda: agents.get(key, cls=_holding("versions"))
+        )
+        return agent
+
+    async def _page(self, operation: str, query: dict[str, str]) -> dict[str, Any]:
+        request = HttpRequest("GET", "agents", params=query)
+
+        async def send() -> dict[str, Any]:
+            return json_object(await self._connection.project.send_request(request), "data")
+
+        return await self._call(operation, send)
 
     async def deployments(self) -> frozenset[str]:
         async def read() -> frozenset[str]:
@@ -274,6 +289,11 @@ class FoundryAdapter:
             return body
 
         return await self._call("respond", request, writes=True, seconds=self._config.timeout)
+
+
+def _holding(key: str) -> Callable[[Any, Any, Any], dict[str, Any]]:
+    """For the SDK's `cls`: the answer as it came, which must hold `key`, in place of a model of it."""
+    return lambda answer, _model, _headers: json_object(answer.http_response, key)
 
 
 def _read_failure(asked: Refusal, error: Exception) -> Refusal:

@@ -30,7 +30,7 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare_environment: Non
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         trusted = ssl.create_default_context(cafile=str(running.ca_file))
-        # aiohttp reads SSL_CERT_FILE once, when it is imported: test_proxy tries it in processes of their own.
+        # aiohttp reads SSL_CERT_FILE when it is imported: test_proxy tries it in processes of their own.
         monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusted)
         connection._trusted.cache_clear()
         yield running

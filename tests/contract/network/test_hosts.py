@@ -55,20 +55,14 @@ async def test_a_redirect_is_told_in_words(azure: Azure, kind: RuntimeType, writ
     assert "evil.example" not in str(caught.value), "whoever redirects does not choose our words"
 
 
+@pytest.mark.parametrize("kind", list(RuntimeType))
 async def test_a_link_to_another_host_is_refused_before_a_token_is_added(
-    azure: Azure, elsewhere: EmbeddedFoundry
+    azure: Azure, elsewhere: EmbeddedFoundry, kind: RuntimeType
 ) -> None:
     azure.foundry.behave(next_link_origin=elsewhere.base_url)
-    async with open_adapter(RuntimeType.FOUNDRY, azure.foundry.endpoint) as adapter:
+    async with open_adapter(kind, azure.foundry.endpoint) as adapter:
         with pytest.raises(NotAllowed, match="another host"):
             await adapter.deployments()
-    assert elsewhere.requests == ()
-
-
-async def test_the_classic_adapter_follows_no_link_at_all(azure: Azure, elsewhere: EmbeddedFoundry) -> None:
-    azure.foundry.behave(next_link_origin=elsewhere.base_url)
-    async with open_adapter(RuntimeType.FOUNDRY_CLASSIC, azure.foundry.endpoint) as adapter:
-        assert len(await adapter.deployments()) > 2
     assert elsewhere.requests == ()
 
 

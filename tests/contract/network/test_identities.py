@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 
 import pytest
 from tests.contract.network.clients import CLIENTS, Client, config_for
-from tests.harness.azure import OPERATOR_ASSERTION, OPERATOR_CLIENT, TENANT, Azure
+from tests.harness.azure import OPERATOR_CLIENT, TENANT, Azure
 
 from AgentOperatingSystem.model.errors import ConfigurationError, NotAuthorized
 from AgentOperatingSystem.runtime.connection import azure_credential, azure_options, connect
@@ -144,5 +143,3 @@ async def test_no_token_service_is_asked_before_a_request(azure: Azure) -> None:
     connection = connect(azure.foundry.endpoint, config_for(azure.foundry.endpoint, PRINCIPAL))
     await connection.close()
     assert azure.identity.requests == ()
-    assert os.environ["AZURE_FEDERATED_TOKEN_FILE"]
-    assert OPERATOR_ASSERTION

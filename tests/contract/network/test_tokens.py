@@ -1,4 +1,4 @@
-"""Without a token: what is told, how often is asked, how it heals; and that no log ever holds a credential."""
+"""Without a token: what is told, how often is asked, how it heals; and that no log holds a credential."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -155,7 +156,7 @@ async def test_the_agents_deployment_is_gone_and_its_word_for_that_is_told(
         assert answer.status == "failed"
         assert "llama-3.3-70b-ceo" in answer.text
         return
-    with pytest.raises(ModelNotFound, match="llama-3.3-70b-ceo"):
+    with pytest.raises(ModelNotFound, match=re.escape("llama-3.3-70b-ceo")):
         await adapter.ask(agent, agent.version, thread, "Frage", refused)
 
 

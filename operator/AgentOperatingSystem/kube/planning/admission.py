@@ -1,8 +1,8 @@
 """Check a resource as the API server does with `fieldValidation=Strict`, without an API server.
 
-The checks are the CRD's own: its schema is read as JSON schema, with unknown fields refused, and its rules
-are looked up here, since evaluating CEL takes more than a command line should carry. Rules on a change of
-a field are the API server's alone: they need the object as it was.
+The checks are the CRDs' own: a schema is read as JSON schema, with unknown fields refused, and its rules
+are looked up here, since evaluating CEL takes more than a command line should carry. Of the rules on a change
+those on one field are checked, where the object as it was is known.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from AgentOperatingSystem.api.crd import purpose_driven_agent_crd
+from AgentOperatingSystem.api.crd import KINDS, crd_of
 from AgentOperatingSystem.api.v1alpha1 import matches
 
 Schema = dict[str, Any]
 
-MATCHES = re.compile(r"self\.matches\('(?P<pattern>.*)'\)")
+MATCHES = re.compile(r"self\.matches\('(?P<pattern>[^']*)'\)")
+IMPLIES = re.compile(r"!self\.matches\('(?P<given>[^']*)'\) \|\| self\.matches\('(?P<wanted>[^']*)'\)")
+IMMUTABLE = "self == oldSelf"
 DNS_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _OWN_KEYS = frozenset({"runtime_provider", "agent_type", "lora_adapter"})
 
@@ -39,6 +41,16 @@ RULES: Mapping[str, Callable[[Any], bool]] = {
     "key in ['runtime_provider', 'agent_type', 'lora_adapter'])": (
         lambda it: not any(key.startswith("aos_") or key in _OWN_KEYS for key in it)
     ),
+    "self.all(key, size(key) <= 317)": lambda it: all(len(key) <= 317 for key in it),
+    "self.all(it, (it.operator in ['In', 'NotIn']) == (has(it.values) && size(it.values) > 0))": (
+        lambda it: all((one["operator"] in ("In", "NotIn")) == bool(one.get("values")) for one in it)
+    ),
+    "self.contains('{model}') || self.contains('{adapter}')": (
+        lambda it: "{model}" in it or "{adapter}" in it
+    ),
+    "self.contains('{agentId}')": lambda it: "{agentId}" in it,
+    "!self.startsWith('-') && !self.endsWith('-')": (lambda it: not (it.startswith("-") or it.endswith("-"))),
+    "has(self.names) || has(self.selector)": lambda it: "names" in it or "selector" in it,
 }
 
 _NAME = {
@@ -80,10 +92,28 @@ _METADATA: Schema = {
 
 
 def admit(body: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
-    """The object as it would be stored, and all that is wrong with it: the field, and what to mend."""
-    stored = _without_nulls(body, _schema())
-    told = [one for error in _validator().iter_errors(stored) for one in _told(error)]
+    """The object as it would be stored, and all that is wrong with it: the field, and what to mend.
+
+    Its kind must be one of ours.
+    """
+    kind = body["kind"]
+    stored = _without_nulls(body, _schema(kind))
+    told = [one for error in _validator(kind).iter_errors(stored) for one in _told(error)]
     return stored, list(dict.fromkeys(told))
+
+
+def changed_for_good(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Fields of a spec that may not change and would: the field, and what to do instead."""
+    fields = _schema(kind)["properties"]["spec"]["properties"]
+    told = []
+    for name, schema in fields.items():
+        default = schema.get("default")
+        if before.get(name, default) != after.get(name, default):
+            immutable = (
+                one for one in schema.get("x-kubernetes-validations", ()) if one["rule"] == IMMUTABLE
+            )
+            told += [(f"spec.{name}", f"{one['message']}.") for one in immutable]
+    return told
 
 
 def _without_nulls(value: Any, schema: Schema) -> Any:
@@ -102,8 +132,8 @@ def _without_nulls(value: Any, schema: Schema) -> Any:
 
 
 @functools.cache
-def _schema() -> Schema:
-    crd = purpose_driven_agent_crd()
+def _schema(kind: str) -> Schema:
+    crd = crd_of(next(one for one in KINDS if one.name == kind))
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     # What a file says of the status is left out by the API server too.
     schema["properties"] = {**schema["properties"], "metadata": _METADATA, "status": {}}
@@ -112,9 +142,9 @@ def _schema() -> Schema:
 
 
 @functools.cache
-def _validator() -> Any:
+def _validator(kind: str) -> Any:
     more = {"x-kubernetes-validations": _check_rules, "x-kubernetes-list-type": _check_list}
-    return extend(Draft202012Validator, more)(_schema())  # type: ignore[no-untyped-call]
+    return extend(Draft202012Validator, more)(_schema(kind))  # type: ignore[no-untyped-call]
 
 
 def _strict(schema: Schema) -> Schema:
@@ -142,15 +172,18 @@ def _holds(expression: str, value: Any) -> bool:
     """True unless a rule is known to be broken; one on a value of another shape has nothing to say."""
     try:
         if found := MATCHES.fullmatch(expression):
-            return _matches(found["pattern"].replace(r"\\", "\\"), value)
+            return _matches(found["pattern"], value)
+        if found := IMPLIES.fullmatch(expression):
+            return not _matches(found["given"], value) or _matches(found["wanted"], value)
         return RULES.get(expression, lambda _: True)(value)
     except (KeyError, TypeError, AttributeError):
         return True
 
 
 def _matches(pattern: str, value: str) -> bool:
-    """As RE2 reads it: `$` is the end of the text, not also the place before a last line break."""
-    return re.search(re.sub(r"\$$", r"\\Z", pattern), value) is not None
+    """As CEL and RE2 read it: `$` is the end of the text, not also the place before a last line break."""
+    unescaped = pattern.replace(r"\\", "\\")
+    return re.search(re.sub(r"\$$", r"\\Z", unescaped), value) is not None
 
 
 def _is_label(name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from AgentOperatingSystem.api.crd import crds
+from AgentOperatingSystem.api.crd import KINDS
 from AgentOperatingSystem.api.v1alpha1 import API_VERSION, GROUP, KIND
 from AgentOperatingSystem.kube.planning.problems import Problem
 
@@ -157,12 +157,13 @@ def _sort(manifest: Manifest, reading: Reading) -> None:
         _ignore(manifest, _NO_OBJECT, reading)
         return
     version = body.get("apiVersion")
-    if kind == KIND and version == API_VERSION:
+    ours = kind in _kinds()
+    if ours and version == API_VERSION:
         reading.manifests.append(manifest)
-    elif kind == KIND:
-        message = f"{version!r} has no kind {KIND}; write {API_VERSION}."
+    elif ours and (kind == KIND or _group(version) == GROUP):
+        message = f"{version!r} has no kind {kind}; write {API_VERSION}."
         reading.problems.append(Problem(manifest.file, message, _place(manifest), "apiVersion"))
-    elif str(version).split("/", maxsplit=1)[0] == GROUP and kind not in _kinds():
+    elif _group(version) == GROUP:
         message = f"{version} has no kind {kind!r}; it has {', '.join(sorted(_kinds()))}."
         reading.problems.append(Problem(manifest.file, message, _place(manifest), "kind"))
     else:
@@ -172,7 +173,11 @@ def _sort(manifest: Manifest, reading: Reading) -> None:
 @functools.cache
 def _kinds() -> frozenset[str]:
     """The kinds of our group."""
-    return frozenset(crd["spec"]["names"]["kind"] for crd in crds().values())
+    return frozenset(kind.name for kind in KINDS)
+
+
+def _group(version: object) -> str:
+    return str(version).split("/", maxsplit=1)[0]
 
 
 def _place(manifest: Manifest) -> str:

@@ -43,8 +43,7 @@ class Tenancy:
     @classmethod
     def parse(cls, endpoints: str, default_namespaces: str, served: tuple[str, ...] = ()) -> Self:
         """Read the two settings. Raises ConfigurationError."""
-        names = (name.strip() for name in default_namespaces.split(","))
-        return cls(AllowedEndpoints.parse(endpoints), frozenset(name for name in names if name), served)
+        return cls(AllowedEndpoints.parse(endpoints), frozenset(default_namespaces.split()), served)
 
 
 @dataclass(slots=True)
