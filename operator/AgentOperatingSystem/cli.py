@@ -152,6 +152,23 @@ class PlanOutput(StrEnum):
     JSON = "json"
 
 
+_AsMe = Annotated[
+    bool,
+    typer.Option("--as-me", help="Look at runtimes with your own Azure credentials instead of theirs."),
+]
+
+
+def _tenancy() -> Any:
+    """What the operator's settings lend to whom: the commands refuse what it would refuse."""
+    from AgentOperatingSystem.kube.runtimes.pool import Tenancy  # noqa: PLC0415
+
+    env = os.environ
+    served = tuple(env.get("AOS_NAMESPACES", "").split())
+    return Tenancy.parse(
+        env.get("AOS_ALLOWED_ENDPOINTS", ""), env.get("AOS_DEFAULT_RUNTIME_NAMESPACES", ""), served
+    )
+
+
 @app.command(cls=_PlanCommand)
 def plan(
     filename: Annotated[
@@ -174,17 +191,27 @@ def plan(
         ),
     ] = "",
     output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to print it.")] = PlanOutput.TEXT,
+    as_me: _AsMe = False,
 ) -> None:
-    """Show what applying resources would do to the runtime. Nothing is written, there or anywhere.
+    """Show what applying resources would do to the runtimes. Nothing is written, there or anywhere.
 
-    Ends with 0 when there is nothing to do, 2 when there are changes, 1 when something is wrong. Set
-    the runtime as the operator's is. Annotations count as the files have them; deletions are not shown.
+    Ends with 0 when there is nothing to do, 2 when there are changes, 1 when something is wrong. Set the
+    environment as the operator's is. Runtimes that resources name are those of the files, else those of the
+    cluster of KUBECONFIG. What the operator noted on a resource there counts; without a cluster,
+    annotations count as the files have them. Deletions are not shown.
     """
     from AgentOperatingSystem.kube.planning.command import PlanOptions, run_plan  # noqa: PLC0415
     from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
 
-    options = PlanOptions(tuple(filename), namespace, cluster_id.strip(), output is PlanOutput.JSON)
     try:
+        options = PlanOptions(
+            tuple(filename),
+            _tenancy(),
+            namespace,
+            cluster_id.strip(),
+            json=output is PlanOutput.JSON,
+            as_me=as_me,
+        )
         code = asyncio.run(run_plan(RuntimeConfig.from_env(), options))
     except ConfigurationError as error:
         typer.echo(f"aos: {error}", err=True)

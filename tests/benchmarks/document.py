@@ -19,8 +19,8 @@ _BEGINNING = """\
 # Performance
 
 Written by `make bench`. What the operator costs, beside a bare kopf handler, which sleeps as long as one call
-to the runtime takes and writes a status: the least that anything built on kopf does. The figures depend on the
-machine; the ratios, from within one run, less so.
+to the runtime takes and writes a status: the least that anything built on kopf does. The figures depend on
+the machine; the ratios, from within one run, less so.
 """
 
 

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -72,6 +72,9 @@ class Plane(Protocol):
     def admit_operator(self, namespace: str, *, cluster_wide: bool, identity: bool) -> Path:
         """The kubeconfig of an operator at home in `namespace`, with the rights of its way of running."""
 
+    def lend_secrets(self, namespace: str, home: str) -> None:
+        """Let the operator at home in `home` read the Secrets of `namespace`, by their names."""
+
     def requests(self, namespace: str) -> list[Request]:
         """What the operator at home in `namespace` asked so far, discovery left out, oldest first."""
 
@@ -91,6 +94,9 @@ class EmbeddedPlane:
 
     def admit_operator(self, namespace: str, *, cluster_wide: bool, identity: bool) -> Path:
         return self.kubeconfig
+
+    def lend_secrets(self, namespace: str, home: str) -> None:
+        """Nothing is forbidden here."""
 
     def requests(self, namespace: str) -> list[Request]:
         told = [_from_record(record) for record in self.server.requests if _is_operators(record)]
@@ -119,6 +125,9 @@ class RealPlane:
             context["context"]["namespace"] = namespace
         kubeconfig.write_text(yaml.safe_dump(content), encoding="utf-8")
         return kubeconfig
+
+    def lend_secrets(self, namespace: str, home: str) -> None:
+        rights.lend_secrets(self.api, namespace, home)
 
     def requests(self, namespace: str) -> list[Request]:
         user = f"system:serviceaccount:{namespace}:{rights.ACCOUNT}"
@@ -154,6 +163,11 @@ def real_plane() -> Iterator[RealPlane]:
         plane = RealPlane(running, api)
         _install_crds(plane)
         yield plane
+
+
+def plane_of(kind: str) -> AbstractContextManager[Plane]:
+    """A control plane of its own, `embedded` or `real`, for as long as the context lasts."""
+    return real_plane() if kind == "real" else embedded_plane()
 
 
 def create_namespace(plane: Plane, name: str) -> None:

@@ -20,6 +20,7 @@ ACCOUNT = "aos-operator"
 
 NAMESPACED, CLUSTER_WIDE, CLUSTER_IDENTITY = "namespaced", "clusterWide", "clusterIdentity"
 LEADER_ELECTION = "leaderElection"
+TENANT_SECRETS = "tenantSecrets"
 
 
 @dataclass(frozen=True, order=True)
@@ -69,6 +70,20 @@ def grant(api: client.ApiClient, namespace: str, *, cluster_wide: bool, identity
     rbac.create_namespaced_role_binding(
         namespace, {"metadata": {"name": name}, "roleRef": _reference("Role", name), "subjects": subjects}
     )
+
+
+def lend_secrets(api: client.ApiClient, namespace: str, home: str) -> None:
+    """Bind the role for a namespace's Secrets there, as its administrator does; it goes with the namespace."""
+    rbac: Any = client.RbacAuthorizationV1Api(api)
+    name = f"{ACCOUNT}-{home}-tenant-secrets"
+    try:
+        rbac.create_cluster_role({"metadata": {"name": name}, "rules": _rules([TENANT_SECRETS])})
+    except ApiException as error:
+        if error.status != 409:
+            raise
+    subjects = [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": home}]
+    binding = {"metadata": {"name": name}, "roleRef": _reference("ClusterRole", name), "subjects": subjects}
+    rbac.create_namespaced_role_binding(namespace, binding)
 
 
 def _rules(names: Iterable[str]) -> list[dict[str, Any]]:

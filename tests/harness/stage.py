@@ -175,12 +175,12 @@ def open_stage(plane: Plane, folder: Path) -> Iterator[Stage]:
             yield stage
         finally:
             operator.kill()
-            told = _all_that_is_told(stage)
+            told = all_that_is_told(stage)
             _sweep(stage)
         assert not list(secrecy.secrets_in(told)), "a secret is told"
 
 
-def _all_that_is_told(stage: Stage) -> dict[str, str]:
+def all_that_is_told(stage: Stage) -> dict[str, str]:
     """Everything that a scenario left for people to read, by where it stands."""
     events = client.CoreV1Api(stage.plane.api).list_namespaced_event(stage.namespace).items
     agents = stage.foundry.agents().values()

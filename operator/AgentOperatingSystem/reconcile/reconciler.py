@@ -11,48 +11,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from AgentOperatingSystem.api.conditions import READY
 from AgentOperatingSystem.api.v1alpha1 import (
     ConditionStatus,
-    DeletionPolicy,
     PurposeDrivenAgentStatus,
 )
-from AgentOperatingSystem.model.definition import CodeInterpreterTool, FileSearchTool, ObservedAgent
+from AgentOperatingSystem.model.definition import ObservedAgent
 from AgentOperatingSystem.model.errors import (
     AOSError,
-    ConfigurationError,
     Held,
     Migrating,
-    ModelNotFound,
-    NotAllowed,
-    NotAuthorized,
-    OwnershipError,
     PassAbandoned,
-    Paused,
-    ReferenceMissing,
-    RuntimeFailure,
     RuntimeUnavailable,
 )
-from AgentOperatingSystem.model.facts import ModelCheck, ModelFinding, RuntimeFacts
-from AgentOperatingSystem.model.plan import Plan, Step, make_plan, plan_removal
+from AgentOperatingSystem.model.facts import RuntimeFacts
+from AgentOperatingSystem.model.plan import Plan, Step, make_plan
 from AgentOperatingSystem.model.signals import drift_found
-from AgentOperatingSystem.model.stamp import Owner
+from AgentOperatingSystem.reconcile.access import in_runtime
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
-from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
+from AgentOperatingSystem.reconcile.checks import check_model, check_references
+from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state
 from AgentOperatingSystem.reconcile.home import (
-    belongs_to,
     check_home,
-    check_project,
-    generations_besides,
     home_notes,
     is_moving,
     look,
 )
 from AgentOperatingSystem.reconcile.intents import Intents
 from AgentOperatingSystem.reconcile.moves import Moves
+from AgentOperatingSystem.reconcile.parting import Parting
 from AgentOperatingSystem.reconcile.ports import (
     Cluster,
     ClusterFailure,
@@ -63,10 +53,7 @@ from AgentOperatingSystem.reconcile.ports import (
 from AgentOperatingSystem.reconcile.resource import (
     ADOPT_FROM_ANNOTATION,
     ADOPTED_FROM_ANNOTATION,
-    DETACH,
     INTENT_ANNOTATION,
-    POLICY_ANNOTATION,
-    SKIP,
     SUCCESSOR_ANNOTATION,
     THREAD_ANNOTATION,
     ObjectKey,
@@ -74,13 +61,11 @@ from AgentOperatingSystem.reconcile.resource import (
 )
 from AgentOperatingSystem.reconcile.status import (
     Findings,
-    known_model,
     make_bug_status,
     make_deleting_status,
     make_status,
-    missing_model,
-    tools_are_resolved,
 )
+from AgentOperatingSystem.reconcile.telling import announce
 from AgentOperatingSystem.reconcile.verdict import Reason, Retry, verdict_on
 
 logger = logging.getLogger(__name__)
@@ -89,28 +74,8 @@ R = TypeVar("R")
 
 # An agent's first version has none before it, so there is nothing to prune.
 FIRST_VERSION = "1"
-# How long a detached agent's stamp is tried to be taken off, before the agent is left as it is.
-RELEASE_PATIENCE = timedelta(minutes=1)
-
 # After these nothing may or can be written: the pass ends without a word, and another one begins anew.
 _UNTOLD = (ClusterFailure, PassAbandoned)
-
-# What a detached resource's agent is left for, stamp and all.
-_LEAVABLE = (RuntimeFailure, OwnershipError, ConfigurationError, NotAllowed, ReferenceMissing)
-
-_DONE = {
-    Step.CREATE: ("Created", "Created agent {name}{version} on {deployment}."),
-    Step.UPDATE: ("Updated", "Updated agent {name}{version}: {differences} changed."),
-    Step.ADOPT: ("Adopted", "Took over agent {name}{version}."),
-    Step.ENABLE: ("Enabled", "Enabled agent {name}."),
-    Step.DISABLE: ("Disabled", "Disabled agent {name}; nothing of it is lost."),
-    Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
-    Step.DELETE: ("Deleted", "Deleted agent {name} from the runtime."),
-}
-_CORRECTED = (
-    "DriftCorrected",
-    "Agent {name} was edited in the runtime ({differences}); it is as the spec says again{version}.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +104,12 @@ class Reconciler:
     def __init__(
         self, cluster: Cluster, runtimes: Runtimes, clock: Callable[[], datetime], brake: DeletionBrake
     ) -> None:
-        self._brake = brake
         self._cluster = cluster
         self._runtimes = runtimes
         self._clock = clock
         self._intents = Intents(clock)
         self._moves = Moves(cluster, runtimes, clock)
+        self._parting = Parting(cluster, runtimes, clock, brake, self._intents)
 
     async def reconcile(self, key: ObjectKey, *, due: bool = True) -> Result:
         """Make it so and write the status. Raises ClusterFailure or PassAbandoned: then nothing was said.
@@ -182,8 +147,8 @@ class Reconciler:
     async def _pass(self, resource: Resource) -> Result:
         course = _Course()
         try:
-            findings, plan, resource = await self._in_runtime(
-                resource, lambda runtime: self._make_it_so(resource, runtime, course)
+            findings, plan, resource = await in_runtime(
+                self._runtimes, resource, lambda runtime: self._make_it_so(resource, runtime, course)
             )
         except _UNTOLD:
             raise
@@ -191,13 +156,13 @@ class Reconciler:
             return await self._tell_failure(resource, course, error)
         status = make_status(resource, findings, self._clock())
         await self._write(resource, status)
-        await self._announce(resource, plan, findings.observed)
+        await announce(self._cluster, resource, plan, findings.observed)
         soon = _reason(status) == Reason.PROVISIONING or resource.moved_from is not None
         return _timed(Result(Retry.SOON if soon else Retry.INTERVAL), course)
 
     async def _farewell(self, resource: Resource) -> Result | None:
         try:
-            gone = await self._let_go(resource)
+            gone = await self._parting.let_go(resource)
         except _UNTOLD:
             raise
         except AOSError as error:
@@ -207,17 +172,6 @@ class Reconciler:
         await self._write(resource, make_deleting_status(resource, None, self._clock()))
         return Result(Retry.SOON)
 
-    async def _in_runtime(self, resource: Resource, work: Callable[[Runtime], Awaitable[R]]) -> R:
-        """Do `work` on the resource's runtime; once more when its credentials were renewed meanwhile."""
-        async with self._runtimes.open(resource) as runtime:
-            try:
-                return await work(runtime)
-            except NotAuthorized:
-                if not await self._runtimes.renewed(resource, runtime):
-                    raise
-        async with self._runtimes.open(resource) as runtime:
-            return await work(runtime)
-
     async def _make_it_so(
         self, resource: Resource, runtime: Runtime, course: _Course
     ) -> tuple[Findings, Plan, Resource]:
@@ -225,8 +179,8 @@ class Reconciler:
         desired = course.desired = desired_state(resource, facts)
         check_home(resource, facts, desired.agent.name)
         plan = await self._plan(resource, runtime, desired)
-        model = await self._check_model(resource, runtime, desired, plan)
-        await self._check_references(resource, runtime, desired, plan)
+        model = await check_model(resource, runtime, desired, plan)
+        await check_references(resource, runtime, desired, plan)
         await runtime.admit(plan)
         if facts.ids_are_given and SUCCESSOR_ANNOTATION in resource.annotations:
             resource = await self._moves.give_up(resource)
@@ -279,44 +233,6 @@ class Reconciler:
             return plan.observed
         with self._intents.judged(resource):
             return await runtime.apply(plan)
-
-    async def _check_model(
-        self, resource: Resource, runtime: Runtime, desired: DesiredState, plan: Plan
-    ) -> ModelFinding | None:
-        """Look the deployment up before an agent is put on it, and once for a status that does not say.
-
-        None when there was nothing to look up. Raises ModelNotFound where the check is enforced.
-        """
-        facts = runtime.facts()
-        name = desired.agent.definition.deployment
-        unchecked = facts.model_check is ModelCheck.OFF or "/" in name or not desired.agent.enabled
-        if unchecked or (not plan.steps and known_model(resource, name) is not None):
-            return None
-        found = await runtime.find_model(name)
-        if not found.available and facts.model_check is ModelCheck.ENFORCE:
-            raise ModelNotFound(missing_model(name, found, facts.endpoint))
-        return found
-
-    async def _check_references(
-        self, resource: Resource, runtime: Runtime, desired: DesiredState, plan: Plan
-    ) -> None:
-        """Look vector stores and files up before an agent gets them. Raises ReferenceMissing."""
-        if not desired.agent.enabled or not (
-            plan.steps or resource.changed or not tools_are_resolved(resource)
-        ):
-            return
-        for tool in desired.agent.definition.tools:
-            match tool:
-                case FileSearchTool(stores):
-                    for store in stores:
-                        if not await runtime.has_vector_store(store):
-                            raise _missing("spec.tools.fileSearch.vectorStoreIds", "vector store", store)
-                case CodeInterpreterTool(files):
-                    for file in files:
-                        if not await runtime.has_file(file):
-                            raise _missing("spec.tools.codeInterpreter.fileIds", "file", file)
-                case _:
-                    continue
 
     async def _tidy(
         self,
@@ -385,68 +301,6 @@ class Reconciler:
             return None
         return await runtime.create_thread(desired.agent.stamp)
 
-    async def _let_go(self, resource: Resource) -> bool:
-        """Delete or release the agent; True when it is proved gone, or is left on purpose."""
-        detach = resource.annotations.get(POLICY_ANNOTATION) == DETACH
-        if resource.recorded_endpoint is None:
-            return True  # the note is written before the agent is made: without it nothing was
-        keep = detach or _keeps_agent(resource)
-        try:
-            return await self._in_runtime(
-                resource, lambda runtime: self._remove(resource, runtime, keep=keep)
-            )
-        except _LEAVABLE as error:
-            if not detach or self._may_yet_release(resource, error):
-                raise
-            message = f"Left the agent as it is, stamp included, since the runtime cannot be asked: {error}"
-            await self._cluster.emit(resource, Notice("Detached", message, warning=True))
-            return True
-
-    def _may_yet_release(self, resource: Resource, error: AOSError) -> bool:
-        """True for a failure that may pass, while the deletion is young: the stamp is worth some tries."""
-        since = resource.deleting_since
-        young = since is not None and self._clock() - since < RELEASE_PATIENCE
-        return young and isinstance(error, RuntimeUnavailable)
-
-    async def _remove(self, resource: Resource, runtime: Runtime, *, keep: bool) -> bool:
-        facts = runtime.facts()
-        check_project(resource, facts)
-        if resource.paused:
-            raise Paused(
-                f"Paused by the annotation {POLICY_ANNOTATION}: {SKIP}; remove it to have the agent "
-                f"deleted, or set it to {DETACH} to leave the agent in the runtime."
-            )
-        gone = await self._remove_from(resource, runtime, keep=keep)
-        for other in generations_besides(resource, facts):
-            async with self._runtimes.open(resource, other) as former:
-                gone = await self._remove_from(resource, former, keep=keep) and gone
-        return gone
-
-    async def _remove_from(self, resource: Resource, runtime: Runtime, *, keep: bool) -> bool:
-        """Delete or release the agent in one generation of the project; True when it is proved gone."""
-        facts = runtime.facts()
-        identity = replace(identity_of(resource, facts), name=resource.recorded_name or resource.agent_name)
-        observed = await look(resource, runtime, identity, fresh=True)
-        plan = plan_removal(identity, observed, keep=keep)
-        if Step.DELETE in plan.steps:
-            self._brake.take(self._clock(), resource.uid)
-        await runtime.apply(plan)
-        if not keep:
-            await self._delete_threads(resource, runtime, identity.owner)
-            if not await runtime.prove_absent(identity):
-                return False
-            if facts.ids_are_given and observed is None and not resource.known_agent_id:
-                # A creation may yet take effect whose answer was lost: nobody would look for it afterwards.
-                self._intents.check(resource, facts)
-        await self._announce(resource, plan, observed)
-        return True
-
-    async def _delete_threads(self, resource: Resource, runtime: Runtime, owner: Owner) -> None:
-        """Delete the conversations that are noted on the resource, each once its stamp proved it ours."""
-        for thread_id in resource.known_threads:
-            if belongs_to(thread_id, runtime.facts().type) and await runtime.thread_owner(thread_id) == owner:
-                await runtime.delete_thread(thread_id)
-
     async def _tell_failure(self, resource: Resource, course: _Course, error: AOSError) -> Result:
         findings = Findings(course.facts, course.desired, error=error)
         status = make_status(resource, findings, self._clock())
@@ -456,14 +310,6 @@ class Reconciler:
     async def _tell_stuck(self, resource: Resource, error: AOSError) -> Result:
         await self._write(resource, make_deleting_status(resource, error, self._clock()))
         return _result(error)
-
-    async def _announce(self, resource: Resource, plan: Plan, observed: ObservedAgent | None) -> None:
-        for step in plan.steps:
-            notice = _notice(
-                _CORRECTED if plan.drift and step is Step.UPDATE else _DONE[step], plan, observed
-            )
-            logger.info("%s", notice.message)
-            await self._cluster.emit(resource, notice)
 
     async def _write(self, resource: Resource, status: PurposeDrivenAgentStatus) -> None:
         """Write the status if it says anything new, with an Event when Ready took a new bad reason."""
@@ -497,29 +343,8 @@ def _takeover_done(resource: Resource, desired: DesiredState, plan: Plan) -> str
     return wanted if ours else None
 
 
-def _keeps_agent(resource: Resource) -> bool:
-    return resource.spec.get("deletionPolicy") == DeletionPolicy.ORPHAN
-
-
-def _notice(told: tuple[str, str], plan: Plan, observed: ObservedAgent | None) -> Notice:
-    reason, text = told
-    message = text.format(
-        name=plan.name,
-        version=f", version {observed.version}," if observed and observed.version else "",
-        deployment=observed.definition.deployment if observed else "",
-        differences=", ".join(plan.differences),
-    )
-    return Notice(reason, message)
-
-
 def _reason(status: PurposeDrivenAgentStatus) -> str | None:
     return next((condition.reason for condition in status.conditions if condition.type == READY), None)
-
-
-def _missing(field: str, what: str, name: str) -> ReferenceMissing:
-    return ReferenceMissing(
-        f"{field}: the project has no {what} {name}; make it, or take it out of the spec.", tool=True
-    )
 
 
 def _timed(result: Result, course: _Course) -> Result:

@@ -89,19 +89,19 @@ class ToldCredential:
         self._retired: AsyncTokenCredential | None = None
         self._identity = identity
         self._clock = clock
-        self._refusal: NotAuthorized | None = None
+        self._refusal = ""
         self._refused_until = self._next_renewal = -math.inf
         self._is_stale = False
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for the scopes, from the memory of the credential while it is valid."""
-        if self._refusal is not None and self._clock() < self._refused_until:
-            raise NotAuthorized(str(self._refusal))
+        if self._clock() < self._refused_until:
+            raise NotAuthorized(self._refusal)
         await self._renew()
         try:
             return await self._asked(*scopes, **options)
         except NotAuthorized as refusal:
-            self._refusal, self._refused_until = refusal, self._clock() + REFUSED_SECONDS
+            self._refusal, self._refused_until = str(refusal), self._clock() + REFUSED_SECONDS
             raise
 
     def forget(self) -> None:

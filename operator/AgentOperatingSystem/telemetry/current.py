@@ -5,7 +5,7 @@ It is in a context variable, so that no function has to hand it on.
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +24,8 @@ class CurrentPass:
     result: PassResult = PassResult.CRASHED
 
 
+# Not the system's: a name for the log needs no secrecy, which is a system call for each.
+_chance = random.Random()  # noqa: S311
 _current: ContextVar[CurrentPass | None] = ContextVar("current_pass", default=None)
 
 
@@ -35,7 +37,7 @@ def current_pass() -> CurrentPass | None:
 @contextmanager
 def one_pass(kind: PassKind, namespace: str, name: str) -> Iterator[CurrentPass]:
     """Tell of the body as one pass over an object."""
-    current = CurrentPass(secrets.token_hex(4), f"{namespace}/{name}")
+    current = CurrentPass(f"{_chance.getrandbits(32):08x}", f"{namespace}/{name}")
     token = _current.set(current)
     began = time.perf_counter()
     tell(PassBegan(current.id, kind, namespace, name))

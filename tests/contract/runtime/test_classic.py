@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.contract.runtime.bench import DESIRED, MODEL, STAMP, Bench
 
-from AgentOperatingSystem.model.definition import CodeInterpreterTool, FileSearchTool
+from AgentOperatingSystem.model.definition import CodeInterpreterTool, FileSearchTool, Tool
 from AgentOperatingSystem.model.message import Message
-from AgentOperatingSystem.runtime.classic_wire import message_from_wire
+from AgentOperatingSystem.runtime.classic_wire import assistant_to_wire, message_from_wire
 
 OTHERS = {
     "description": "Theirs",
@@ -61,6 +61,17 @@ async def test_an_update_to_no_tools_clears_what_they_worked_on(classic: Bench) 
     assert "file-1" not in str(held.tool_resources)
     assert "vs_1" not in str(held.tool_resources)
     assert (held.instructions, held.metadata) == ("", STAMP.to_metadata())
+
+
+@pytest.mark.parametrize("tools", [(), (CodeInterpreterTool(),), (FileSearchTool(("vs_1",)),)])
+def test_what_tools_work_on_is_named_in_full_as_an_update_may_keep_the_rest(tools: tuple[Tool, ...]) -> None:
+    wire = assistant_to_wire(replace(DESIRED, definition=replace(DESIRED.definition, tools=tools)))
+    stores = ["vs_1"] if FileSearchTool(("vs_1",)) in tools else []
+    assert wire["tool_resources"] == {
+        "code_interpreter": {"file_ids": []},
+        "file_search": {"vector_store_ids": stores},
+    }
+    assert wire.keys() == {"name", "model", "instructions", "tools", "tool_resources", "metadata"}
 
 
 async def test_a_release_of_an_agent_without_pairs_leaves_none(classic: Bench) -> None:

@@ -233,6 +233,23 @@ async def test_somebody_elses_run_is_never_cancelled(classic: Bench) -> None:
     assert (await other).status == "completed"
 
 
+async def test_a_lost_creation_cancels_no_run_but_its_own(classic: Bench) -> None:
+    adapter, agent, thread = await asked(classic)
+    released = asyncio.Event()
+
+    async def execute(call: ToolCall) -> Mapping[str, Any]:
+        await released.wait()
+        return {}
+
+    other = asyncio.ensure_future(adapter.ask(agent, "", thread, CALL, execute))
+    await until(lambda: statuses(classic, thread) == ["requires_action"])
+    classic.service.faults.add(Fault("create_run", drop=True, times=1))
+    with pytest.raises(OutcomeUnknown):
+        await classic.adapter().ask(agent, "", thread, "Frage", refused)
+    released.set()
+    assert (await other).status == "completed"
+
+
 @pytest.mark.parametrize("error", [ValueError("the tool is broken"), asyncio.CancelledError()])
 async def test_a_run_whose_function_cannot_be_executed_is_cancelled(
     classic: Bench, error: BaseException

@@ -1,5 +1,5 @@
-"""`aos plan`: what applying resources would do to the runtime, for a person to review before it is done.
+"""`aos plan`: what applying resources would do to the runtimes, for a person to review before it is done.
 
-It reads files, checks them as the API server would, and asks the runtime; it writes nothing anywhere. A
-resource's annotations are its file's: what the operator noted on the live object is not looked up.
+It reads files, checks them as the API server would, looks at the resources and runtimes in the cluster, if
+there is one, and asks the runtimes; it writes nothing anywhere.
 """

@@ -16,7 +16,8 @@ from typing import Any
 from AgentOperatingSystem.kube.planning.problems import Problem
 from AgentOperatingSystem.model.facts import RuntimeFacts
 from AgentOperatingSystem.model.plan import Step
-from AgentOperatingSystem.reconcile.preview import NOTHING, REFUSE, Change, Preview
+from AgentOperatingSystem.reconcile.preview import MIGRATE, NOTHING, REFUSE, Change, Move, Preview
+from AgentOperatingSystem.runtime.config import RuntimeConfig
 
 _CONTEXT = 3
 # The summary's words, in its order; those in _ALWAYS are told even when there is none.
@@ -26,12 +27,14 @@ _COUNTED = {
     Step.ADOPT.value: "to adopt",
     Step.ENABLE.value: "to enable",
     Step.DISABLE.value: "to disable",
+    MIGRATE: "to migrate",
     REFUSE: "to refuse",
     NOTHING: "unchanged",
 }
 _ALWAYS = frozenset({Step.CREATE.value, Step.UPDATE.value, REFUSE, NOTHING})
 _STYLES = {REFUSE: "bold red", NOTHING: "dim", Step.CREATE.value: "bold green"}
 _ADDED, _REMOVED, _HUNK = "green", "red", "cyan"
+_ENVIRONMENT = RuntimeConfig().source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,29 @@ class Drafted:
     preview: Preview
 
 
-def as_lines(facts: RuntimeFacts, drafts: Sequence[Drafted]) -> Iterator[Line]:
-    """The whole plan for a person."""
-    yield Line(
-        f"Project {facts.endpoint}, cluster {visible(facts.cluster_id)}, base model {facts.base_model}"
-    )
+def as_lines(drafts: Sequence[Drafted]) -> Iterator[Line]:
+    """The whole plan for a person, headed by a line for each runtime that was looked at."""
+    looked_at = runtimes(drafts)
+    several = len(looked_at) > 1
+    for facts in looked_at:
+        yield Line(_header(facts, several=several))
     for drafted in drafts:
         yield Line("")
-        yield from _lines(drafted)
+        yield from _lines(drafted, several=several)
     yield Line("")
     yield Line(summary(drafts), "bold")
+
+
+def runtimes(drafts: Sequence[Drafted]) -> list[RuntimeFacts]:
+    """The runtimes that were looked at, each once."""
+    return list(dict.fromkeys(one.preview.facts for one in drafts if one.preview.facts is not None))
+
+
+def _header(facts: RuntimeFacts, *, several: bool) -> str:
+    whose = f", {visible(facts.source)}" if several or facts.source != _ENVIRONMENT else ""
+    classic = f", {facts.type}" if facts.ids_are_given else ""
+    cluster = f"cluster {visible(facts.cluster_id)}"
+    return f"Project {facts.endpoint}{whose}{classic}, {cluster}, base model {facts.base_model}"
 
 
 def summary(drafts: Sequence[Drafted]) -> str:
@@ -74,13 +90,19 @@ def counted(drafts: Sequence[Drafted]) -> Counter[str]:
     return Counter(drafted.preview.actions[0] for drafted in drafts)
 
 
-def as_json(facts: RuntimeFacts | None, drafts: Sequence[Drafted], problems: Sequence[Problem]) -> str:
-    """The whole plan for a machine; with problems nothing was planned."""
+def as_json(drafts: Sequence[Drafted], problems: Sequence[Problem]) -> str:
+    """The whole plan for a machine; with problems nothing was planned.
+
+    `project` and `baseModel` are those of the only runtime, null when there are several.
+    """
     counts = counted(drafts)
+    looked_at = runtimes(drafts)
+    only = looked_at[0] if len(looked_at) == 1 else None
     plan = {
-        "project": facts.endpoint if facts else None,
-        "cluster": facts.cluster_id if facts else None,
-        "baseModel": facts.base_model if facts else None,
+        "project": only.endpoint if only else None,
+        "cluster": looked_at[0].cluster_id if looked_at else None,
+        "baseModel": only.base_model if only else None,
+        "runtimes": [_runtime(facts) for facts in looked_at],
         "resources": [_resource(drafted) for drafted in drafts],
         "errors": [
             {"file": one.file, "resource": one.resource, "field": one.field, "message": one.message}
@@ -107,24 +129,68 @@ def _resource(drafted: Drafted) -> dict[str, Any]:
         "namespace": known.key.namespace,
         "name": known.key.name,
         "agent": known.agent,
+        "runtime": known.facts.source if known.facts else None,
         "version": known.version,
         "actions": list(known.actions),
         "changes": [{"path": one.path, "before": one.before, "after": one.after} for one in known.changes],
         "remarks": list(known.remarks),
+        "move": move_json(known.move) if known.move else None,
         "refused": {"reason": refused.reason.value, "message": refused.message} if refused else None,
     }
 
 
-def _lines(drafted: Drafted) -> Iterator[Line]:
+def _runtime(facts: RuntimeFacts) -> dict[str, str]:
+    return {
+        "source": facts.source,
+        "type": facts.type.value,
+        "project": facts.endpoint,
+        "baseModel": facts.base_model,
+    }
+
+
+def move_json(move: Move) -> dict[str, Any]:
+    """A move for a machine."""
+    return {
+        "retires": move.retires,
+        "messages": move.messages,
+        "references": [{"what": one.what, "id": one.id, "there": one.there} for one in move.references],
+        "lost": list(move.lost),
+        "removed": {"agent": move.agent_id or None, "thread": move.thread_id or None},
+    }
+
+
+def _lines(drafted: Drafted, *, several: bool) -> Iterator[Line]:
     known = drafted.preview
     version = f", version {known.version}" if known.version else ""
-    head = f"{', '.join(known.actions)} {known.agent}  ({known.key}{version}, from {drafted.file})"
+    where = f", on {known.facts.source}" if several and known.facts else ""
+    head = f"{', '.join(known.actions)} {known.agent}  ({known.key}{version}{where}, from {drafted.file})"
     yield Line(visible(head), _STYLES.get(known.actions[0], "bold yellow"))
     if known.refusal is not None:
         yield Line(visible(f"  {known.refusal.reason}: {known.refusal.message}"), _REMOVED)
     yield from (Line(visible(f"  {remark}")) for remark in known.remarks)
+    if known.move is not None:
+        yield from _moved(known.move, changed=bool(known.changes))
     for change in known.changes:
         yield from _changed(change)
+
+
+def _moved(move: Move, *, changed: bool) -> Iterator[Line]:
+    yield Line(f"  from FoundryClassic, which retires on {move.retires}, to Foundry in the same project")
+    yield Line(f"  definition: {'changed, as below' if changed else 'carried over as it is'}")
+    thread = f" of thread {move.thread_id}" if move.thread_id else ""
+    yield Line(visible(f"  messages: {move.messages}{thread}"))
+    for one in move.references:
+        there = "found" if one.there else "not found"
+        yield Line(visible(f"  {one.what} {one.id}: {there} in the project"), "" if one.there else _REMOVED)
+    yield from (Line(visible(f"  cannot move: {lost}"), _REMOVED) for lost in move.lost)
+    yield Line(visible(f"  afterwards removed: {removed(move)}"))
+
+
+def removed(move: Move) -> str:
+    """What is removed of the classic generation once the move is done."""
+    gone = [f"classic agent {move.agent_id}"] * bool(move.agent_id)
+    gone += [f"thread {move.thread_id}"] * bool(move.thread_id)
+    return ", ".join(gone) or "nothing, for nothing is there"
 
 
 def _changed(change: Change) -> Iterator[Line]:
