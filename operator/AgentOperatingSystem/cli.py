@@ -219,6 +219,73 @@ def plan(
     raise typer.Exit(code)
 
 
+class MigrateOutput(StrEnum):
+    """How a survey is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command(cls=_PlanCommand)
+def migrate(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: there is no other way.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Look in this namespace only; by default in all.")
+    ] = "",
+    to: Annotated[
+        str,
+        typer.Option(metavar="KIND/NAME", help="The runtime to move to, such as AgentRuntime/team."),
+    ] = "",
+    cluster_id: Annotated[
+        str,
+        typer.Option(envvar="AOS_CLUSTER_ID", help="The operator's cluster id; by default what it says."),
+    ] = "",
+    output: Annotated[
+        MigrateOutput, typer.Option("--output", "-o", help="How to print it.")
+    ] = MigrateOutput.TABLE,
+    as_me: _AsMe = False,
+) -> None:
+    """List what is on FoundryClassic, what a move to Foundry carries over, and the edit that starts it.
+
+    Reads the cluster of KUBECONFIG and the runtimes; nothing is written anywhere. Ends with 0 when nothing is
+    on FoundryClassic, 2 when something is, 1 when not all could be looked at.
+    """
+    if not dry_run:
+        typer.echo("aos migrate: agents are moved by an edit in Git; --dry-run tells which.", err=True)
+        raise typer.Exit(1)
+    from AgentOperatingSystem.kube.migrating.command import MigrateOptions, run_migrate  # noqa: PLC0415
+    from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
+
+    try:
+        options = MigrateOptions(
+            _tenancy(),
+            namespace,
+            _runtime_key(to),
+            cluster_id.strip(),
+            json=output is MigrateOutput.JSON,
+            as_me=as_me,
+        )
+        code = asyncio.run(run_migrate(RuntimeConfig.from_env(), options))
+    except ConfigurationError as error:
+        typer.echo(f"aos: {error}", err=True)
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
+def _runtime_key(text: str) -> Any:
+    """The runtime that KIND/NAME names, of no namespace yet; None for an empty text."""
+    from AgentOperatingSystem.api.v1alpha1 import RuntimeKind  # noqa: PLC0415
+    from AgentOperatingSystem.reconcile.resource import RuntimeKey  # noqa: PLC0415
+
+    if not text:
+        return None
+    kind, _, name = text.partition("/")
+    if kind not in tuple(RuntimeKind) or not name:
+        raise ConfigurationError("--to", f"must be {' or '.join(f'{kind}/NAME' for kind in RuntimeKind)}.")
+    return RuntimeKey(RuntimeKind(kind), "", name)
+
+
 @app.command()
 def ask(
     name: Annotated[str, typer.Argument(help="The resource's name.")],
@@ -229,13 +296,15 @@ def ask(
 ) -> None:
     """Ask an agent a question on its thread and print the answer.
 
-    Reads the resource with KUBECONFIG and speaks to the runtime as yourself.
+    Reads the resource and its runtime with KUBECONFIG and speaks to the project as yourself, if its host is
+    one that AOS_ALLOWED_ENDPOINTS allows.
     """
     from AgentOperatingSystem.kube.asking import ask_agent  # noqa: PLC0415
     from AgentOperatingSystem.reconcile.resource import ObjectKey  # noqa: PLC0415
     from AgentOperatingSystem.runtime.config import RuntimeConfig  # noqa: PLC0415
 
-    result = asyncio.run(ask_agent(RuntimeConfig.from_env(), ObjectKey(namespace, name), question))
+    key = ObjectKey(namespace, name)
+    result = asyncio.run(ask_agent(RuntimeConfig.from_env(), _tenancy(), key, question))
     typer.echo(result["response"])
     typer.echo(f"[{result['status']}, thread {result['thread_id']}, {result['latency_ms']} ms]", err=True)
     if not result["success"]:

@@ -26,6 +26,7 @@ the machine; the ratios, from within one run, less so.
 
 def write_docs(results: Results, folder: Path) -> None:
     """The page, and the plot where matplotlib is installed, as `make bench` does."""
+    folder.mkdir(parents=True, exist_ok=True)
     drawn = _draw(results, folder / PLOT)
     (folder / PAGE).write_text("\n".join(_page(results, drawn=drawn)), encoding="utf-8")
 

@@ -73,7 +73,7 @@ def grant(api: client.ApiClient, namespace: str, *, cluster_wide: bool, identity
 
 
 def lend_secrets(api: client.ApiClient, namespace: str, home: str) -> None:
-    """Bind the role for a namespace's Secrets there, as its administrator does; it goes with the namespace."""
+    """Bind the role for a namespace's Secrets there, as its administrator does; it goes with it."""
     rbac: Any = client.RbacAuthorizationV1Api(api)
     name = f"{ACCOUNT}-{home}-tenant-secrets"
     try:

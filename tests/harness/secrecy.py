@@ -29,13 +29,11 @@ _SHAPES = (
 
 
 # The API server tells a Secret in base64, where the canary may begin at any of three places.
-_ENCODED = tuple(
-    base64.b64encode(b"." * before + CANARY.encode()).decode()[before + 1 : 24 + before] for before in range(3)
-)
+_ENCODED = tuple(base64.b64encode(b"." * before + CANARY.encode()).decode()[4:28] for before in range(3))
 
 
 def secrets_in(texts: Mapping[str, str], *known: str) -> Iterator[str]:
-    """Where a secret stands, one of those that are `known` too, as `place: shape`; never the secret itself."""
+    """Where a secret stands, also one that is `known`, as `place: shape`; never the secret itself."""
     literal = [re.compile(re.escape(secret)) for secret in (*known, *_ENCODED)]
     for place, text in texts.items():
         for shape in (*_SHAPES, *literal):

@@ -45,7 +45,9 @@ EVERYBODY: Json = {"selector": {}}
 SECRET = "principal"
 
 
-def agent(name: str, runtime: str | None, /, *, shared: bool = False, notes: Json | None = None, **spec: Any) -> str:
+def agent(
+    name: str, runtime: str | None, /, *, shared: bool = False, notes: Json | None = None, **spec: Any
+) -> str:
     """An agent on a runtime of its namespace, or on a `shared` one of the cluster."""
     if runtime is not None:
         spec["runtimeRef"] = {"kind": KINDS[CLUSTERS if shared else OWN], "name": runtime}

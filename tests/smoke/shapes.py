@@ -1,7 +1,7 @@
 """What may be told of an exchange: its shape. Built from what is known to be harmless, not by taking out.
 
-A value is told only under a few names that hold the protocol's own words (`object`, `status`, ...), and only if
-it looks like one; of all others the type is told. What people name themselves, as the keys of metadata, is
+A value is told only under a few names that hold the protocol's own words (`object`, `status`, ...), and only
+if it looks like one; of all others the type is told. What people name themselves, as the keys of metadata, is
 never told. What is not the run's own, as the other agents in a listing, is left out altogether.
 """
 
@@ -23,8 +23,8 @@ HIDDEN = "{id}"
 # The parts of paths that are the protocol's; what follows one of the collections is an id, whatever it is.
 COLLECTIONS = frozenset(
     {
-        "agents", "versions", "conversations", "items", "responses", "deployments", "connections", "assistants",
-        "threads", "messages", "runs", "files", "vector_stores",
+        "agents", "versions", "conversations", "items", "responses", "deployments", "connections",
+        "assistants", "threads", "messages", "runs", "files", "vector_stores",
     }
 )  # fmt: skip
 PARTS = COLLECTIONS | {"openai", "v1", "cancel", "submit_tool_outputs", "steps", "content"}
@@ -98,7 +98,8 @@ class Scrubber:
         """Raise Leak when `text`, about to be written, holds a name, an id or a token of the run."""
         lowered = text.lower()
         known = self._secret | {one.lower() for exchange in exchanges for one in _telling(exchange)}
-        if any(len(one) > 5 and one in lowered for one in known - PARTS - WORDS):
+        # A name that is one ordinary word may well be the protocol's own, too.
+        if any(len(one) > 5 and not one.isalpha() and one in lowered for one in known - PARTS - WORDS):
             raise Leak("The recording holds what it must not tell, and is not written; please report it.")
 
     def _query(self, query: str) -> dict[str, str]:
@@ -133,8 +134,7 @@ class Scrubber:
                 yield place, "map"
             case dict():
                 yield place, "object"
-                for name, one in value.items():
-                    name = self._key(name)
+                for name, one in ((self._key(name), one) for name, one in value.items()):
                     yield from self._walk(f"{place}.{name}" if place else name, name, one)
             case list():
                 yield place, "list"

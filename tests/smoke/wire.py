@@ -48,7 +48,7 @@ class Exchange:
 
 
 class Wire:
-    """Every exchange with one project, in order. What goes elsewhere, as to the token service, is not kept."""
+    """Every exchange with one project, in order. What goes elsewhere, as for a token, is not kept."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = Endpoint.parse(endpoint)

@@ -53,7 +53,7 @@ def register(
         _tell_delivery(event, deliveries, echoes)
         turn = turn_of(memo)
         turn.runtime = _named_runtime(event)
-        users.note(meta["uid"], turn.runtime)
+        users.note(meta["uid"], turn.runtime, made=_is_made(event))
         if "deletionTimestamp" in meta:
             turn.end()
         turn.wish(tuple(meta.annotations.get(name) for name in WISHES))
@@ -89,6 +89,11 @@ def _named_runtime(event: Mapping[str, Any]) -> RuntimeKey | None:
     body = event["object"]
     gone = event["type"] == "DELETED"
     return None if gone else runtime_key_of(body.get("spec") or {}, body["metadata"].get("namespace", ""))
+
+
+def _is_made(event: Mapping[str, Any]) -> bool:
+    """True for an object whose status tells of an agent."""
+    return bool(((event["object"].get("status") or {}).get("runtime") or {}).get("agentId"))
 
 
 def _tell_ready(event: Mapping[str, Any]) -> None:

@@ -79,7 +79,8 @@ class ObservedAgent:
     `agent_id` is the runtime's own id, by which it is written: the name on Foundry, `asst_...` on the classic
     generation. `version` is the newest version's, empty where there are none. `stamp` is None for an agent
     that bears none. `ready` is False while the runtime still prepares the version; `failed` when it gave up.
-    `twins` are the ids of further agents that bear the same owner's stamp, where a name is no key.
+    Where a name is no key, `twins` are the ids of further agents that bear the same owner's stamp, and
+    `namesakes`, of an agent that is not the owner's, the others of its name.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ObservedAgent:
     ready: bool = True
     failed: bool = False
     twins: tuple[str, ...] = ()
+    namesakes: tuple[ObservedAgent, ...] = ()
 
 
 def definition_hash(desired: DesiredAgent) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from AgentOperatingSystem.model.definition import (
@@ -20,6 +20,8 @@ from AgentOperatingSystem.model.definition import (
 )
 from AgentOperatingSystem.model.errors import AdoptionRequired, OwnershipConflict, OwnershipError
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
+
+NAMESAKES_TOLD = 5
 
 
 class Step(StrEnum):
@@ -88,12 +90,11 @@ def make_plan(
     """
     if observed is None:
         return Plan(desired.identity, (Step.CREATE,) if desired.enabled else (), desired)
-    differences = differing_paths(desired, observed)
     write: tuple[Step, ...] = ()
     if not desired.identity.owns(observed.stamp):
-        if claim is None or not claim.covers(observed.stamp):
-            raise _ownership_problem(desired.identity, observed.stamp)
+        observed = _to_take_over(desired.identity, observed, claim or Claim())
         write = (Step.ADOPT,)
+    differences = differing_paths(desired, observed)
     drifted = bool(differences) and observed.stamp is not None and observed.stamp.hash == desired.stamp.hash
     if not write and desired.enabled and differences and (correct_drift or not drifted):
         write = (Step.UPDATE,)
@@ -132,6 +133,22 @@ def _toggle(desired: DesiredAgent, observed: ObservedAgent) -> tuple[Step, ...]:
     if desired.enabled == observed.enabled:
         return ()
     return (Step.ENABLE,) if desired.enabled else (Step.DISABLE,)
+
+
+def _to_take_over(identity: AgentIdentity, observed: ObservedAgent, claim: Claim) -> ObservedAgent:
+    """The one agent of the name that the claim covers. Raises OwnershipError for none, or several."""
+    covered = [one for one in (observed, *observed.namesakes) if claim.covers(one.stamp)]
+    if not covered:
+        raise _ownership_problem(identity, observed.stamp)
+    if len(covered) > 1:
+        ids = ", ".join(one.agent_id for one in covered[:NAMESAKES_TOLD])
+        more = f" and {len(covered) - NAMESAKES_TOLD} more" if len(covered) > NAMESAKES_TOLD else ""
+        kind = AdoptionRequired if covered[0].stamp is None else OwnershipConflict
+        raise kind(
+            f"Several agents named {identity.name} could be taken over: {ids}{more}; delete or rename all "
+            "but one, or choose another spec.agentId."
+        )
+    return replace(covered[0], namesakes=())
 
 
 def _ownership_problem(identity: AgentIdentity, stamp: Stamp | None) -> OwnershipError:

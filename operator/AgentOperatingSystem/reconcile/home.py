@@ -57,10 +57,12 @@ def is_moving(resource: Resource, facts: RuntimeFacts) -> bool:
 
 def generations_besides(resource: Resource, facts: RuntimeFacts) -> tuple[RuntimeType, ...]:
     """The generations, other than the runtime's, that may hold something of the resource."""
+    made = resource.recorded_type
     if facts.type is RuntimeType.FOUNDRY:
-        left = resource.moved_from is not None or is_moving(resource, facts)
+        left = resource.moved_from is not None or made is RuntimeType.FOUNDRY_CLASSIC
         return (RuntimeType.FOUNDRY_CLASSIC,) if left else ()
-    return (RuntimeType.FOUNDRY,) if SUCCESSOR_ANNOTATION in resource.annotations else ()
+    left = SUCCESSOR_ANNOTATION in resource.annotations or made is RuntimeType.FOUNDRY
+    return (RuntimeType.FOUNDRY,) if left else ()
 
 
 def home_notes(facts: RuntimeFacts, identity: AgentIdentity) -> dict[str, str | None]:
@@ -82,10 +84,11 @@ async def look(
     resource: Resource, runtime: Runtime, identity: AgentIdentity, *, fresh: bool
 ) -> ObservedAgent | None:
     """The resource's agent in the runtime, found by what the resource knows of it."""
-    classic = runtime.facts().ids_are_given
+    former = resource.moved_from
+    known_id = resource.known_agent_id or (former.agent_id if former else "")
     return await runtime.observe(
         identity,
         fresh=fresh,
-        known_id=resource.known_agent_id if classic else "",
-        doubtful=resource.intent is not None,
+        known_id=known_id if runtime.facts().ids_are_given else "",
+        doubtful=resource.intent is not None or former is not None,
     )

@@ -22,6 +22,11 @@ PATIENCE = 2
 KEPT = 4096
 
 
+def patience(facts: RuntimeFacts) -> timedelta:
+    """How long after it was sent a write may take effect. A second more, since notes have whole seconds."""
+    return timedelta(seconds=1 + PATIENCE * facts.write_seconds)
+
+
 class Intents:
     """What this process knows of the intents on its resources. `clock` gives the time, with a time zone."""
 
@@ -33,14 +38,19 @@ class Intents:
         """The note of a creation that begins now."""
         return timestamp(self._clock())
 
-    def check(self, resource: Resource, facts: RuntimeFacts) -> None:
-        """Raise OutcomeUnknown while a creation that was sent may yet take effect."""
+    def now(self) -> datetime:
+        """The time, to be taken before the look whose finding is checked."""
+        return self._clock()
+
+    def check(self, resource: Resource, facts: RuntimeFacts, *, looked: datetime) -> None:
+        """Raise OutcomeUnknown while a creation may yet take effect that a look did not find.
+
+        `looked` is when that look began: what took effect while it went on, it may have missed.
+        """
         begun = resource.intent
         if begun is None or self._settled.get(resource.uid) == resource.annotations[INTENT_ANNOTATION]:
             return
-        # A second more: the note has whole seconds.
-        over = begun + timedelta(seconds=1 + PATIENCE * facts.write_seconds)
-        wait = (over - self._clock()).total_seconds()
+        wait = (begun + patience(facts) - looked).total_seconds()
         if wait > 0:
             raise OutcomeUnknown(
                 f"It is not known whether the agent was made at {timestamp(begun)}; it is looked for before "
@@ -50,17 +60,21 @@ class Intents:
 
     @contextmanager
     def judged(self, resource: Resource) -> Iterator[None]:
-        """The body sends the creation: an answer of any kind, a refusal too, leaves nothing in doubt."""
+        """The body sends the creation: a refusal leaves nothing in doubt.
+
+        A success does, until the agent was seen: a listing may not show yet what was made.
+        """
+        self._settled.pop(resource.uid, None)  # two creations in one second have the same note
         try:
             yield
         except OutcomeUnknown:
             raise
         except RuntimeFailure:
-            self._settle(resource)
+            self.settle(resource)
             raise
-        self._settle(resource)
 
-    def _settle(self, resource: Resource) -> None:
+    def settle(self, resource: Resource) -> None:
+        """What was noted is no longer in doubt: it was refused, or the agent was seen."""
         noted = resource.annotations.get(INTENT_ANNOTATION)
         if noted is None:
             return

@@ -17,6 +17,7 @@ from AgentOperatingSystem.model.errors import (
     RuntimeFailure,
     RuntimeUnavailable,
 )
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.plan import Step, plan_removal
 from AgentOperatingSystem.model.stamp import Owner
 from AgentOperatingSystem.reconcile.access import in_runtime
@@ -24,8 +25,15 @@ from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.desired import identity_of
 from AgentOperatingSystem.reconcile.home import belongs_to, check_project, generations_besides, look
 from AgentOperatingSystem.reconcile.intents import Intents
+from AgentOperatingSystem.reconcile.moves import Moves
 from AgentOperatingSystem.reconcile.ports import Cluster, Notice, Runtime, Runtimes
-from AgentOperatingSystem.reconcile.resource import DETACH, POLICY_ANNOTATION, SKIP, Resource
+from AgentOperatingSystem.reconcile.resource import (
+    DETACH,
+    POLICY_ANNOTATION,
+    SKIP,
+    SUCCESSOR_ANNOTATION,
+    Resource,
+)
 from AgentOperatingSystem.reconcile.telling import announce
 
 # How long a detached agent's stamp is tried to be taken off, before the agent is left as it is.
@@ -51,6 +59,7 @@ class Parting:
         self._clock = clock
         self._brake = brake
         self._intents = intents
+        self._moves = Moves(cluster, runtimes, clock, intents)
 
     async def let_go(self, resource: Resource) -> bool:
         """Delete or release the agent; True when it is proved gone, or is left on purpose."""
@@ -83,17 +92,30 @@ class Parting:
                 f"Paused by the annotation {POLICY_ANNOTATION}: {SKIP}; remove it to have the agent "
                 f"deleted, or set it to {DETACH} to leave the agent in the runtime."
             )
+        if keep:
+            resource = await self._end_move(resource, runtime)
         gone = await self._remove_from(resource, runtime, keep=keep)
         for other in generations_besides(resource, facts):
             async with self._runtimes.open(resource, other) as former:
                 gone = await self._remove_from(resource, former, keep=keep) and gone
         return gone
 
+    async def _end_move(self, resource: Resource, runtime: Runtime) -> Resource:
+        """Of an agent that is to stay, only one stays: what a move began or left behind goes."""
+        if SUCCESSOR_ANNOTATION in resource.annotations:
+            return await self._moves.give_up(resource)
+        if resource.moved_from is not None and runtime.facts().type is RuntimeType.FOUNDRY:
+            return await self._moves.clean_up(resource, runtime, at_once=True)
+        return resource
+
     async def _remove_from(self, resource: Resource, runtime: Runtime, *, keep: bool) -> bool:
         """Delete or release the agent in one generation of the project; True when it is proved gone."""
         facts = runtime.facts()
         identity = replace(identity_of(resource, facts), name=resource.recorded_name or resource.agent_name)
+        looked = self._intents.now()
         observed = await look(resource, runtime, identity, fresh=True)
+        if observed is not None:
+            self._intents.settle(resource)
         plan = plan_removal(identity, observed, keep=keep)
         if Step.DELETE in plan.steps:
             self._brake.take(self._clock(), resource.uid)
@@ -102,9 +124,9 @@ class Parting:
             await self._delete_threads(resource, runtime, identity.owner)
             if not await runtime.prove_absent(identity):
                 return False
-            if facts.ids_are_given and observed is None and not resource.known_agent_id:
-                # A creation may yet take effect whose answer was lost: nobody would look for it afterwards.
-                self._intents.check(resource, facts)
+        if observed is None:
+            # A creation may yet take effect whose answer was lost: nobody would look for it afterwards.
+            self._intents.check(resource, facts, looked=looked)
         await announce(self._cluster, resource, plan, observed)
         return True
 

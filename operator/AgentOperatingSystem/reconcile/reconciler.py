@@ -35,6 +35,7 @@ from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.checks import check_model, check_references
 from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state
 from AgentOperatingSystem.reconcile.home import (
+    belongs_to,
     check_home,
     home_notes,
     is_moving,
@@ -108,7 +109,7 @@ class Reconciler:
         self._runtimes = runtimes
         self._clock = clock
         self._intents = Intents(clock)
-        self._moves = Moves(cluster, runtimes, clock)
+        self._moves = Moves(cluster, runtimes, clock, self._intents)
         self._parting = Parting(cluster, runtimes, clock, brake, self._intents)
 
     async def reconcile(self, key: ObjectKey, *, due: bool = True) -> Result:
@@ -193,7 +194,7 @@ class Reconciler:
             resource = await self._cluster.annotate(resource, notes)
         await self._tidy(resource, runtime, desired, plan, observed)
         if resource.moved_from is not None:
-            resource = await self._moves.clean_up(resource, runtime, thread_id)
+            resource = await self._moves.clean_up(resource, runtime)
         _tell_new_drift(resource, plan)
         drift = plan.drift if Step.UPDATE not in plan.steps else ()
         return Findings(facts, desired, observed, thread_id, drift, model), plan, resource
@@ -205,21 +206,26 @@ class Reconciler:
         desired = findings.desired
         if desired is None:
             raise AssertionError("a move needs a desired state")
-        resource, thread_id = await self._moves.carry_over(resource, runtime, desired)
+        resource, filled = await self._moves.carry_over(resource, runtime, desired)
+        if Step.CREATE in plan.steps:
+            resource = await self._moves.note_creation(resource)
         observed = await self._apply(resource, runtime, plan)
         if desired.agent.enabled and (observed is None or not observed.ready):
             raise Migrating("The runtime prepares the new agent; the classic one goes on until it is ready.")
-        resource = await self._moves.switch(resource, runtime, thread_id)
-        return replace(findings, observed=observed, thread_id=thread_id), plan, resource
+        await self._tidy(resource, runtime, desired, plan, observed)
+        resource = await self._moves.switch(resource, runtime, filled)
+        return replace(findings, observed=observed, thread_id=filled.thread_id), plan, resource
 
     async def _plan(self, resource: Resource, runtime: Runtime, desired: DesiredState) -> Plan:
         """The plan, made from a fresh look whenever something is to be written."""
-        fresh = resource.changed or resource.requested
+        fresh, looked = resource.changed or resource.requested, self._intents.now()
         plan = await self._look(resource, runtime, desired, fresh=fresh)
         if plan.steps and not fresh:
             plan = await self._look(resource, runtime, desired, fresh=True)
-        if Step.CREATE in plan.steps and runtime.facts().ids_are_given:
-            self._intents.check(resource, runtime.facts())
+        if plan.observed is not None:
+            self._intents.settle(resource)
+        elif Step.CREATE in plan.steps and runtime.facts().ids_are_given:
+            self._intents.check(resource, runtime.facts(), looked=looked)
         return plan
 
     async def _look(
@@ -291,6 +297,8 @@ class Reconciler:
         """The agent's conversation: the status's, or a noted one that is proved ours, or a new one."""
         noted = resource.annotations.get(THREAD_ANNOTATION)
         known = resource.status.runtime.thread_id if resource.status.runtime else None
+        if known and not belongs_to(known, runtime.facts().type):
+            known = None  # the status is from before the move
         if known and (noted == known or resource.made is None):
             return known
         if noted and await runtime.thread_owner(noted) == desired.agent.stamp.owner:

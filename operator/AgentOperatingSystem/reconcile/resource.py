@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -72,27 +72,35 @@ class RuntimeKey:
 
 @dataclass(frozen=True, slots=True)
 class MovedFrom:
-    """What a move left behind to be removed: ids of the classic generation, empty where there is none."""
+    """What a move left behind to be removed: ids of the classic generation, empty where there is none.
+
+    `carried` is how many of the thread's messages were carried over before the switch, `doubtful` how many
+    more were sent after them by a call whose answer is not known. `since` is when either was last noted.
+    """
 
     agent_id: str
     thread_id: str
     since: datetime
+    carried: int = 0
+    doubtful: int = 0
 
     def __str__(self) -> str:
-        return f"{self.agent_id or NO_THREAD} {self.thread_id or NO_THREAD} {timestamp(self.since)}"
+        ids = f"{self.agent_id or NO_THREAD} {self.thread_id or NO_THREAD}"
+        return f"{ids} {timestamp(self.since)} {self.carried}+{self.doubtful}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """What `str` wrote; None for anything else."""
-        parts = text.split()
-        if len(parts) != 3:
-            return None
-        agent_id, thread_id, since = parts
         try:
-            moment = datetime.fromisoformat(since)
+            agent_id, thread_id, since, counts = text.split()
+            carried, doubtful = (int(count) for count in counts.split("+"))
+            moment = _moment(since)
         except ValueError:
             return None
-        return cls(agent_id.strip(NO_THREAD), thread_id.strip(NO_THREAD), moment)
+        if moment is None:
+            return None
+        agent_id, thread_id = ("" if one == NO_THREAD else one for one in (agent_id, thread_id))
+        return cls(agent_id, thread_id, moment, carried, doubtful)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +218,7 @@ class Resource:
             self.status.runtime.thread_id if self.status.runtime else None,
             self.annotations.get(THREAD_ANNOTATION),
             self.annotations.get(SUCCESSOR_ANNOTATION),
+            self.moved_from.thread_id if self.moved_from else None,
         )
         return tuple(thread_id for thread_id in dict.fromkeys(named) if thread_id and thread_id != NO_THREAD)
 
@@ -237,5 +246,6 @@ def runtime_key_of(spec: Mapping[str, Any], namespace: str) -> RuntimeKey | None
 
 
 def _moment(text: str | None) -> datetime | None:
-    """A time as Kubernetes writes it."""
-    return None if text is None else datetime.fromisoformat(text)
+    """A time as Kubernetes writes it, in UTC when it names no zone."""
+    moment = None if text is None else datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -21,9 +21,13 @@ MESSAGE_LIMIT = 2048
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was seen: the runtime's settings and deployments, or the error that kept them from being seen."""
+    """What was seen: the runtime's settings and deployments, or the error that kept them from being seen.
+
+    `agents` are those that are made there, `naming` those that name it, whether it lets them or not.
+    """
 
     agents: int
+    naming: int
     facts: RuntimeFacts | None = None
     deployments: frozenset[str] = frozenset()
     error: AOSError | None = None
@@ -46,7 +50,7 @@ def make_runtime_status(runtime: RuntimeResource, sight: Sight, now: datetime) -
 
 
 def _statements(runtime: RuntimeResource, sight: Sight) -> Iterable[Statement]:
-    leaving = _leaving(sight.agents) if runtime.deleting else ""
+    leaving = _leaving(sight.naming) if runtime.deleting else ""
     if sight.error is not None:
         verdict = verdict_on(sight.error)
         message = f"{sight.error}{leaving}"
@@ -65,7 +69,8 @@ def _statements(runtime: RuntimeResource, sight: Sight) -> Iterable[Statement]:
 
 
 def _leaving(agents: int) -> str:
-    return f" It is being deleted and waits for {agents} agents that name it; delete them, or move them away."
+    waits = "an agent that names it" if agents == 1 else f"{agents} agents that name it"
+    return f" It is being deleted and waits for {waits}: delete what is there, or move it away."
 
 
 def _last_error(runtime: RuntimeResource, error: AOSError | None, now: datetime) -> LastError | None:

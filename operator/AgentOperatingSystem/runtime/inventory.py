@@ -32,23 +32,32 @@ class Listing:
             if agent.stamp is not None:
                 self._owned.setdefault((agent.stamp.owner, agent.stamp.agent_id), []).append(agent)
 
-    def find(self, identity: AgentIdentity) -> ObservedAgent | None:
+    def find(self, identity: AgentIdentity, known_id: str = "") -> ObservedAgent | None:
         """The agent of that identity; else one of its name, whoever has it, since that name is taken.
 
-        Where names are no keys, and several agents bear the identity's stamp, it is the oldest of them, and
-        the others are its twins.
+        Where names are no keys, it is the one with `known_id`, else the oldest; the others that bear the
+        identity's stamp are its twins, and those that only share its name its namesakes.
         """
         named = self._named.get(identity.name, [])
         if self._names_are_keys:
             return named[0] if named else None
         if owned := self._owned.get((identity.owner, identity.agent_id)):
-            return replace(owned[0], twins=tuple(agent.agent_id for agent in owned[1:]))
-        return named[0] if named else None
+            ours, *twins = _first(owned, known_id)
+            return replace(ours, twins=tuple(twin.agent_id for twin in twins))
+        if not named:
+            return None
+        theirs, *namesakes = _first(named, known_id)
+        return replace(theirs, namesakes=tuple(namesakes))
 
     def still_there(self, identity: AgentIdentity) -> bool:
         """True when an agent of that identity exists, under its name or, where names repeat, any other."""
         found = self.find(identity)
         return found is not None and identity.owns(found.stamp)
+
+
+def _first(agents: list[ObservedAgent], known_id: str) -> list[ObservedAgent]:
+    """The one with `known_id` before the others, which stay in their order."""
+    return sorted(agents, key=lambda agent: agent.agent_id != known_id)
 
 
 class Inventory:
@@ -74,15 +83,15 @@ class Inventory:
         self._writes: dict[AgentIdentity, _Write] = {}
         self._cleared = 0
 
-    async def lookup(self, identity: AgentIdentity) -> ObservedAgent | None:
+    async def lookup(self, identity: AgentIdentity, known_id: str = "") -> ObservedAgent | None:
         """The agent as the newest listing, or our own later write, shows it."""
         listing = await self._listing.at_most(self._max_age)
         write = self._later_writes(listing).get(identity)
-        return write.observed if write is not None else listing.value.find(identity)
+        return write.observed if write is not None else listing.value.find(identity, known_id)
 
-    async def lookup_since_now(self, identity: AgentIdentity) -> ObservedAgent | None:
+    async def lookup_since_now(self, identity: AgentIdentity, known_id: str = "") -> ObservedAgent | None:
         """The agent as a listing that begins after this call shows it."""
-        return (await self.since_now()).find(identity)
+        return (await self.since_now()).find(identity, known_id)
 
     async def since_now(self) -> Listing:
         """A listing that begins after this call."""

@@ -154,13 +154,22 @@ class AgentRuntimeProvider:
         adapter, inventory = self._connected()
         if adapter.names_are_keys:
             return await self._read(identity, identity.name) if fresh else await inventory.lookup(identity)
-        if not fresh or not (known_id or doubtful):
-            return await inventory.lookup(identity)
+        if not fresh:
+            return await inventory.lookup(identity, known_id)
         if known_id:
             observed = await self._read(identity, known_id)
             if observed is not None and identity.owns(observed.stamp):
                 return observed
-        observed = await inventory.lookup_since_now(identity)
+        elif not doubtful:
+            listed = await inventory.lookup(identity)
+            if listed is None:
+                return None
+            if not listed.namesakes:
+                # The listing may be old, and whose the agent is may have changed since.
+                observed = await self._read(identity, listed.agent_id)
+                if observed is not None and observed.stamp == listed.stamp:
+                    return replace(observed, twins=listed.twins)
+        observed = await inventory.lookup_since_now(identity, known_id)
         inventory.note(identity, observed)
         return observed
 
@@ -203,7 +212,9 @@ class AgentRuntimeProvider:
         """Delete the agent's twins, surplus versions, and versions beyond `limit`; how many."""
         adapter = self._connected()[0]
         for twin in observed.twins:
-            await adapter.delete(twin)
+            held = await adapter.get(twin)
+            if held is not None and identity.owns(held.stamp):  # the listing may be old
+                await adapter.delete(twin)
         versions = await adapter.versions(observed.agent_id)
         if not versions or not identity.owns(versions[0].stamp):
             return len(observed.twins)

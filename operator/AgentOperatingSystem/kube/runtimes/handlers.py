@@ -42,8 +42,10 @@ def register(
     async def on_due(namespace: str | None, name: str, stopped: Any, **_: Any) -> None:
         key = RuntimeKey(kind, namespace or "", name)
         while not stopped:
-            delay = await tending.tend(key)
-            await stopped.wait(delay)
+            tended = await tending.tend(key)
+            if tended.mended:
+                wake(key)
+            await stopped.wait(tended.delay)
 
     @kopf.on.update(*resource, registry=registry, id="changed-runtime", field="spec")
     async def on_update(namespace: str | None, name: str, **_: Any) -> None:
@@ -55,5 +57,5 @@ def register(
         if await tending.is_used(key):
             await tending.tend(key)
             delay = min(LONGEST_SECONDS, IN_USE_SECONDS * (retry + 1))
-            raise kopf.TemporaryError("Agents still name the runtime.", delay=delay)
+            raise kopf.TemporaryError("Agents are still on the runtime.", delay=delay)
         await tending.part_with(key)

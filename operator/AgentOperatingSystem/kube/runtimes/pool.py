@@ -6,7 +6,7 @@ on it has ended, so that a rotation fails nobody.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Self
@@ -14,7 +14,7 @@ from typing import Self
 from AgentOperatingSystem.api.runtimes import AgentRuntimeSpec, ClusterAgentRuntimeSpec
 from AgentOperatingSystem.api.v1alpha1 import RuntimeKind
 from AgentOperatingSystem.kube.runtimes.reading import Reader
-from AgentOperatingSystem.model.errors import AOSError, NotAllowed, ReferenceMissing, SpecRejected
+from AgentOperatingSystem.model.errors import AOSError, NotAllowed, NotAuthorized, ReferenceMissing, SpecRejected
 from AgentOperatingSystem.model.facts import ModelCheck, RuntimeType
 from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.reconcile.offer import RuntimeResource, check_namespace
@@ -88,8 +88,8 @@ class RuntimePool:
 
     @asynccontextmanager
     async def open_named(self, runtime: RuntimeResource) -> AsyncIterator[AgentRuntimeProvider]:
-        """The runtime of a runtime's own resource."""
-        config = await self._config_of(runtime, secret_age=runtime.parsed().drift_interval_seconds)
+        """The runtime of a runtime's own resource, with its Secret as it is now."""
+        config = await self._config_of(runtime, secret_age=0.0)
         async with self._using((runtime.key, None), config) as provider:
             yield provider
 
@@ -121,6 +121,24 @@ class RuntimePool:
     def forget(self, key: RuntimeKey) -> None:
         """The runtime's resource changed."""
         self._reader.forget(key)
+
+    async def is_needed_by(self, resource: Resource) -> bool:
+        """True when something of the agent's may be on the runtime that its resource names.
+
+        Naming it is not enough: who may not use a runtime could else keep it from being deleted.
+        """
+        key = _key_of(resource)
+        if key is None or resource.recorded_endpoint is None:
+            return False
+        try:
+            runtime = await self._named(key)
+            if resource.made is None or resource.made.endpoint != runtime.parsed().endpoint.rstrip("/"):
+                await self._check_namespace(runtime, resource)
+        except NotAllowed:
+            return False
+        except AOSError:
+            return True
+        return True
 
     async def discard(self, key: RuntimeKey) -> None:
         """The runtime is gone: close what is connected for it."""
@@ -173,18 +191,20 @@ class RuntimePool:
         runtime = await self._named(key)
         if runtime.deleting and resource.recorded_endpoint is None:
             raise ReferenceMissing(f"spec.runtimeRef: {key} is being deleted; name another runtime.")
-        spec = runtime.parsed()
-        age = float(spec.drift_interval_seconds)
-        if isinstance(spec, ClusterAgentRuntimeSpec) and not _may_still_leave(resource, spec.endpoint):
-            allowed = spec.allowed_namespaces
-            by_label = allowed.selector is not None and resource.key.namespace not in (allowed.names or ())
-            labels = (
-                await self._reader.labels(resource.key.namespace, age=min(age, LABELS_SECONDS))
-                if by_label
-                else {}
-            )
-            check_namespace(key, allowed, resource.key.namespace, labels)
+        await self._check_namespace(runtime, resource)
+        age = float(runtime.parsed().drift_interval_seconds)
         return await self._config_of(runtime, secret_age=age if secret_age is None else secret_age)
+
+    async def _check_namespace(self, runtime: RuntimeResource, resource: Resource) -> None:
+        spec = runtime.parsed()
+        if not isinstance(spec, ClusterAgentRuntimeSpec) or _may_still_leave(resource, spec.endpoint):
+            return
+        allowed, namespace = spec.allowed_namespaces, resource.key.namespace
+        labels: Mapping[str, str] = {}
+        if allowed.selector is not None and namespace not in (allowed.names or ()):
+            age = min(float(spec.drift_interval_seconds), LABELS_SECONDS)
+            labels = await self._reader.labels(namespace, age=age)
+        check_namespace(runtime.key, allowed, namespace, labels)
 
     def _check_default(self, resource: Resource) -> None:
         allowed = self._tenancy.default_namespaces
@@ -246,8 +266,9 @@ class RuntimePool:
             secret = await self._reader.secret(
                 runtime.key.namespace, reference.name, reference.key, age=secret_age
             )
-        except ReferenceMissing:
-            # A namespace that goes takes its Secret first: what is connected can still delete its agents.
+        except (ReferenceMissing, NotAuthorized):
+            # A namespace that goes takes its Secret first, and the right to read it: what is connected can
+            # still delete its agents.
             known = self._entries.get((runtime.key, None))
             if not runtime.deleting or known is None:
                 raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from AgentOperatingSystem.api import runtimes as api
@@ -16,7 +16,7 @@ from AgentOperatingSystem.api.v1alpha1 import GROUP, PLURAL, VERSION, RuntimeKin
 from AgentOperatingSystem.kube.client import Forbidden, KubernetesCluster
 from AgentOperatingSystem.model.errors import NotAuthorized, ReferenceMissing
 from AgentOperatingSystem.reconcile.offer import RuntimeResource
-from AgentOperatingSystem.reconcile.resource import RuntimeKey
+from AgentOperatingSystem.reconcile.resource import Resource, RuntimeKey
 from AgentOperatingSystem.runtime.shared import SharedRead
 
 T = TypeVar("T")
@@ -89,15 +89,14 @@ class Reader:
                 "allowedNamespaces.selector asks for; give it `get` on namespaces."
             ) from error
 
-    async def is_used(self, key: RuntimeKey, namespaces: tuple[str, ...]) -> bool:
-        """True when an agent names the runtime: asked of the API server itself, in the namespaces served."""
+    async def users(self, key: RuntimeKey, namespaces: tuple[str, ...]) -> AsyncIterator[Resource]:
+        """The agents that name the runtime, by the API server's own word, in the namespaces served."""
         where = (key.namespace,) if key.namespace else namespaces or ("",)
         for namespace in where:
             root = f"/apis/{GROUP}/{VERSION}" + (f"/namespaces/{namespace}" if namespace else "")
             async for item in self._cluster.pages("list_agents", f"{root}/{PLURAL}", LIST_PAGE):
                 if names_runtime(item, key):
-                    return True
-        return False
+                    yield Resource.from_object(item)
 
     def forget(self, key: RuntimeKey) -> None:
         """The runtime changed: whoever asks next is told of it as it is then."""
