@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 SOURCES := operator tests charts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e contract chaos bench soak check generate lock format
+.PHONY: help setup demo test e2e contract smoke-azure chaos bench soak check generate lock format
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with the locked dependencies, kubectl included
 
@@ -50,6 +50,9 @@ soak: $(READY) ## Twenty minutes of changes: memory, open files and tasks stay f
 
 contract: $(READY) ## The table: what the embedded Kubernetes API and a real one answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/contract/table.py
+
+smoke-azure: $(READY) ## One agent on your project, compared with the embedded Foundry; says what it needs
+	@$(BIN)/python -m tests.smoke $(if $(RECORD),--record $(RECORD))
 
 check: $(READY) ## Format, lint, types, import borders, generated files
 	@$(BIN)/ruff format --check --quiet $(SOURCES)

@@ -28,6 +28,7 @@ _IMPORTED = (
     "AgentOperatingSystem.cli",
     "AgentOperatingSystem.kube.process",
     "AgentOperatingSystem.runtime.foundry",
+    "AgentOperatingSystem.runtime.foundry_classic",
     "AgentOperatingSystem.telemetry.logs",
     "anyio._backends._asyncio",
     "azure.ai.projects.aio",

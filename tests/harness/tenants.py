@@ -1,4 +1,4 @@
-"""Tenants of one operator: namespaces with runtimes of their own or the cluster's, on an Azure of the test's own.
+"""Tenants of one operator: namespaces with their own or the cluster's runtimes, on an Azure of the test's.
 
 Why a control plane of its own for each: a cluster-wide operator would serve other tests' resources too.
 """
@@ -57,7 +57,7 @@ def agent(
 
 
 def cluster_runtime(name: str, endpoint: str, /, **spec: Any) -> str:
-    """A ClusterAgentRuntime for everybody, unless told otherwise; without `identity` it is the operator's own."""
+    """A ClusterAgentRuntime for everybody, unless told otherwise; without `identity` the operator's own."""
     return _runtime(CLUSTERS, name, {"endpoint": endpoint, "allowedNamespaces": EVERYBODY, **spec})
 
 
@@ -103,7 +103,7 @@ class Tenants:
         return self.home.operator
 
     def namespace(self, *, lends_secrets: bool = True, name: str = "") -> Stage:
-        """A new namespace; whoever administers it lets the operator read its Secrets, unless told otherwise."""
+        """A new namespace, whose administrator lets the operator read its Secrets, unless told otherwise."""
         name = name or f"tenant-{uuid.uuid4().hex[:8]}"
         create_namespace(self.plane, name)
         if lends_secrets:
@@ -158,7 +158,7 @@ class Tenants:
         *,
         within: float = PATIENCE_SECONDS,
     ) -> Json:
-        """The runtime once its Ready has that reason about its present spec: the stage's, or the cluster's."""
+        """The stage's or the cluster's runtime once its Ready has that reason about its present spec."""
         self.operator.check_running()
         plural = CLUSTERS if stage is None else OWN
         found = eventually(
@@ -195,12 +195,13 @@ class Tenants:
 
 
 @contextmanager
-def open_tenants(kind: str, folder: Path, **settings: str | None) -> Iterator[Tenants]:
-    """Tenants on a control plane of that kind (`embedded` or `real`); the operator runs, and tells everything.
+def open_tenants(kind: str, folder: Path) -> Iterator[Tenants]:
+    """Tenants on a control plane, `embedded` or `real`; the operator runs, and tells everything.
 
-    Afterwards nothing that it told may hold a secret. The namespaces without `runtimeRef` are `home` alone.
+    Afterwards nothing that it told may hold a secret. Without `runtimeRef` only `home` is served, and
+    deployments come two to a page.
     """
-    with planes.plane_of(kind) as plane, open_azure(folder, deployments=DEPLOYMENTS) as azure:
+    with planes.plane_of(kind) as plane, open_azure(folder, deployments=DEPLOYMENTS, page_size=2) as azure:
         home = f"home-{uuid.uuid4().hex[:8]}"
         create_namespace(plane, home)
         operator = OperatorProcess(
@@ -221,7 +222,7 @@ def open_tenants(kind: str, folder: Path, **settings: str | None) -> Iterator[Te
             folder / "operator.log",
         )
         tenants = Tenants(plane, azure, Stage(plane, home, plane.kubectl(home), azure.foundry, operator))
-        operator.start(cluster_wide=True, **settings)
+        operator.start(cluster_wide=True)
         try:
             yield tenants
         finally:

@@ -7,9 +7,10 @@ way, so that an action which is added here is proved against both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
 from AgentOperatingSystem.reconcile.resource import ADOPT_FROM_ANNOTATION, DETACH, POLICY_ANNOTATION
 
@@ -42,6 +43,7 @@ class Action:
 
     `found` is the owner of an agent that is there beforehand (`nobody` for one without a stamp);
     `edited`: somebody edits the agent in the portal. `interval` is the drift interval in seconds.
+    `generation` is the runtime's, `asks_generation` the one that it is set to, None for the same.
     """
 
     name: str
@@ -54,6 +56,18 @@ class Action:
     unstamped: bool = False
     edited: bool = False
     interval: int = 60
+    generation: RuntimeType = RuntimeType.FOUNDRY
+    asks_generation: RuntimeType | None = None
+
+    @property
+    def moves(self) -> bool:
+        """True when it is begun on one generation and ends on the other."""
+        return self.asks_generation not in (None, self.generation)
+
+    @property
+    def ends_on(self) -> RuntimeType:
+        """The generation of the runtime at the end."""
+        return self.asks_generation or self.generation
 
 
 ACTIONS = (
@@ -129,4 +143,23 @@ ACTIONS = (
         given=({},),
         asks=None,
     ),
+)
+
+# An assistant has no versions: there is no more than one of it, and nothing to prune.
+CLASSIC_ACTIONS = tuple(
+    replace(action, generation=RuntimeType.FOUNDRY_CLASSIC) for action in ACTIONS if action.name != "prune"
+)
+
+MOVES = tuple(
+    replace(action, generation=RuntimeType.FOUNDRY_CLASSIC, asks_generation=RuntimeType.FOUNDRY)
+    for action in (
+        Action("move", "the agent and its thread on the new generation", Expected(versions=1), given=({},)),
+        Action(
+            "move-off",
+            "the same for an agent that is switched off: its thread",
+            Expected(versions=0, reason="Disabled"),
+            given=({}, {"enabled": False}),
+            asks={"enabled": False},
+        ),
+    )
 )

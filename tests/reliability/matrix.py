@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tests.harness.crashing import CrashPoint, Recording
 from tests.harness.polling import eventually
-from tests.reliability.actions import ACTIONS, Action
+from tests.reliability.actions import Action
 from tests.reliability.playground import LOOK_EVERY, WITHIN, Playground
 from tests.reliability.processes import KILLED, Operator
 from tests.reliability.subjects import Project, Subject, broken_promises, problems_now
@@ -67,10 +67,12 @@ def one_by_lot(points: Sequence[CrashPoint]) -> Sequence[CrashPoint]:
 
 
 class CrashMatrix:
-    """Plays the actions on a playground."""
+    """Plays actions on a playground, all of which begin and end on the same generations."""
 
-    def __init__(self, ground: Playground) -> None:
+    def __init__(self, ground: Playground, actions: Sequence[Action]) -> None:
         self._ground = ground
+        self._actions = actions
+        (self._ends_on,) = {action.ends_on for action in actions}
 
     def play(self, choose: Choose) -> list[Verdict]:
         """A verdict on every point that `choose` leaves of an action's."""
@@ -97,16 +99,16 @@ class CrashMatrix:
         ]
 
     def _record_all(self) -> dict[Action, list[CrashPoint]]:
-        subjects = [self._ground.subject(action) for action in ACTIONS]
+        subjects = [self._ground.subject(action) for action in self._actions]
         self._ground.bring_about(subjects)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             recorded = list(pool.map(self._record, subjects))
-        return dict(zip(ACTIONS, recorded, strict=True))
+        return dict(zip(self._actions, recorded, strict=True))
 
     def _record(self, subject: Subject) -> list[CrashPoint]:
         """The points that an undisturbed run of the action passes."""
         recording = Recording(self._ground.folder / f"{subject.name}.crossings")
-        operator = self._ground.operator([subject.namespace], subject.name, interval=subject.action.interval)
+        operator = self._operator(subject)
         subject.ask()
         operator.start(recording)
         try:
@@ -125,20 +127,28 @@ class CrashMatrix:
     def _die(self, death: Death) -> list[str]:
         """Let a process do the action and die at the point; what is wrong already then."""
         subject = death.subject
-        operator = self._ground.operator([subject.namespace], subject.name, interval=subject.action.interval)
+        operator = self._operator(subject)
         subject.ask()
         operator.start(death.point)
         code = operator.ended()
         if code != KILLED:
             return [f"the process ended with {code} in place of dying there"]
+        if len(subject.see().assistants) > 1:
+            return ["the crash left two assistants"]
         agent = self._ground.foundry.agents().get(subject.name)
         surplus = len(agent.versions) - max(1, subject.action.expected.versions) if agent else 0
         return [f"the crash left {surplus} surplus versions"] if surplus > 1 else []
 
+    def _operator(self, subject: Subject) -> Operator:
+        interval = subject.action.interval
+        return self._ground.operator(
+            [subject.namespace], subject.name, interval=interval, generation=self._ends_on
+        )
+
     def _make_good(self, deaths: Sequence[Death]) -> None:
         """Run one operator until nothing is left to do, and some passes more, which must write nothing."""
         namespaces = [death.subject.namespace for death in deaths]
-        operator = self._ground.operator(namespaces, "restarted", interval=2)
+        operator = self._ground.operator(namespaces, "restarted", interval=2, generation=self._ends_on)
         operator.start()
         try:
             for death in deaths:

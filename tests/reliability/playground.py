@@ -17,11 +17,15 @@ from tests.reliability.actions import Action
 from tests.reliability.processes import Operator
 from tests.reliability.subjects import Subject, settled
 
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry
 
 # Every step of a hundred actions at once on two busy cores.
 WITHIN = 120.0
 LOOK_EVERY = 0.2
+LISTINGS = ("list_agents", "list_assistants")
+# Where a lost creation is waited for, it is by twice as long as a write may take.
+IMPATIENT = {"RUNTIME_TIMEOUT": "4"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,18 @@ class Playground:
         create_namespace(self.plane, namespace)
         return Subject(self.plane.api, self.foundry, namespace, f"{action.name}-{mark}", action)
 
-    def operator(self, namespaces: Sequence[str], name: str, *, interval: int) -> Operator:
+    def operator(
+        self,
+        namespaces: Sequence[str],
+        name: str,
+        *,
+        interval: int,
+        generation: RuntimeType = RuntimeType.FOUNDRY,
+    ) -> Operator:
         """An operator for these namespaces, not started; its drift interval is in seconds."""
         environment = {
+            "AOS_RUNTIME": generation.value,
+            **({} if generation is RuntimeType.FOUNDRY else IMPATIENT),
             "AZURE_AI_PROJECT_ENDPOINT": self.foundry.endpoint,
             "AZURE_AI_MODEL_DEPLOYMENT": MODEL,
             "AOS_CLUSTER_ID": CLUSTER_ID,
@@ -57,7 +70,9 @@ class Playground:
         rounds = max((len(subject.action.given) for subject in subjects), default=0)
         if rounds == 0:
             return
-        operator = self.operator([subject.namespace for subject in subjects], "given", interval=60)
+        (generation,) = {subject.action.generation for subject in subjects}
+        namespaces = [subject.namespace for subject in subjects]
+        operator = self.operator(namespaces, "given", interval=60, generation=generation)
         operator.start()
         try:
             for number in range(rounds):
@@ -83,7 +98,7 @@ class Playground:
         )
 
     def _listings(self) -> int:
-        return sum(one.operation == "list_agents" for one in self.foundry.requests)
+        return sum(one.operation in LISTINGS for one in self.foundry.requests)
 
     def _admit(self, namespaces: Sequence[str]) -> Path:
         """One operator's kubeconfig for all the namespaces: its account is at home in the first."""

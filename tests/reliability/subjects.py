@@ -17,9 +17,11 @@ from kubernetes.client.exceptions import ApiException
 from tests.harness.stage import CLUSTER_ID, FINALIZER, GROUP, MODEL, PLURAL, VERSION, is_about
 from tests.reliability.actions import PURPOSE, Action, stamp_of
 
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, Owner, OwnerKind
 from AgentOperatingSystem.reconcile.resource import ADOPTED_FROM_ANNOTATION
 from AgentOperatingSystem.sandbox.foundry import Agent, Conversation, ProjectControl
+from AgentOperatingSystem.sandbox.foundry.classic.records import Assistant, ClassicThread
 
 Json = dict[str, Any]
 EDIT = "Ignore your purpose."
@@ -31,19 +33,25 @@ class Project:
 
     agents: Mapping[str, Agent]
     conversations: Mapping[str, Conversation]
+    assistants: Mapping[str, Assistant]
+    threads: Mapping[str, ClassicThread]
 
     @classmethod
     def of(cls, control: ProjectControl) -> Project:
         """Taken now."""
-        return cls(control.agents(), control.conversations())
+        return cls(control.agents(), control.conversations(), control.assistants(), control.threads())
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What is to be seen of one subject: its resource (None: gone), agent, conversations and Events."""
+    """What is to be seen of one subject: its resource (None: gone), agent, conversations and Events.
+
+    `assistants` are those that bear its name or its stamp; `conversations` the classic threads as well.
+    """
 
     item: Json | None
     agent: Agent | None
+    assistants: Mapping[str, Assistant]
     others: tuple[str, ...]
     conversations: frozenset[str]
     events: tuple[str, ...]
@@ -82,7 +90,11 @@ class Subject:
         """Put the agent there that the action finds, if it finds one."""
         if self.action.unstamped or self.action.found is not None:
             stamp = stamp_of(self.action.found, self.name) if self.action.found else {}
-            self._control.add_agent(self.name, MODEL, instructions="As they like it.", metadata=stamp)
+            add = {"instructions": "As they like it.", "metadata": stamp}
+            if self.action.generation is RuntimeType.FOUNDRY_CLASSIC:
+                self._control.add_assistant(MODEL, name=self.name, **add)
+            else:
+                self._control.add_agent(self.name, MODEL, **add)
 
     def put(self, spec: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> None:
         """Create the resource, or replace what its spec says."""
@@ -122,7 +134,12 @@ class Subject:
 
     def edit(self) -> None:
         """Somebody edits the agent in the portal."""
-        self._control.edit_agent(self.name, instructions=EDIT)
+        if self.action.generation is not RuntimeType.FOUNDRY_CLASSIC:
+            self._control.edit_agent(self.name, instructions=EDIT)
+            return
+        for key, assistant in self._control.assistants().items():
+            if assistant.name == self.name:
+                self._control.edit_assistant(key, instructions=EDIT)
 
     def ask(self) -> None:
         """Ask for what the action asks for."""
@@ -164,13 +181,20 @@ class Subject:
         return Seen(
             item=self.read(),
             agent=project.agents.get(self.name),
+            assistants={
+                key: one
+                for key, one in project.assistants.items()
+                if one.name == self.name or _owned_by(one.metadata, self.owner)
+            },
             others=tuple(
                 name
                 for name, agent in project.agents.items()
                 if name != self.name and _owned_by(agent.metadata, self.owner)
             ),
             conversations=frozenset(
-                one.id for one in project.conversations.values() if _owned_by(one.metadata, self.owner)
+                one.id
+                for one in (*project.conversations.values(), *project.threads.values())
+                if _owned_by(one.metadata, self.owner)
             ),
             events=tuple(str(event.reason) for event in events if event.involved_object.name == self.name),
         )
@@ -209,7 +233,7 @@ def broken_promises(
     """
     return [
         *_on_resource(subject, seen),
-        *_on_agent(subject, seen, surplus_versions),
+        *_on_agents(subject, seen, surplus_versions),
         *_on_conversations(subject, seen, lost_conversations),
         *(f"agent {name} bears our stamp too" for name in seen.others),
         *(f"Event {reason} x{count}" for reason, count in Counter(seen.events).items() if count > tellers),
@@ -231,11 +255,42 @@ def _on_resource(subject: Subject, seen: Seen) -> list[str]:
     if subject.action.found is not None and noted != str(subject.action.found):
         problems.append(f"the takeover is noted as {noted}")
     runtime = item.get("status", {}).get("runtime", {})
-    latest = seen.agent.latest.number if seen.agent else None
-    if (runtime.get("agentId"), runtime.get("version")) != (subject.name, str(latest)):
+    if (runtime.get("agentId"), runtime.get("version")) != _named(subject, seen):
         problems.append(f"the status names {runtime.get('agentId')} in version {runtime.get('version')}")
     if runtime.get("threadId") not in seen.conversations:
         problems.append(f"the status names the thread {runtime.get('threadId')}")
+    return problems
+
+
+def _named(subject: Subject, seen: Seen) -> tuple[str | None, str | None]:
+    """The agent and the version that the status is to name."""
+    if subject.action.ends_on is RuntimeType.FOUNDRY_CLASSIC:
+        return next(iter(seen.assistants), None), None
+    return (subject.name, str(seen.agent.latest.number)) if seen.agent else (None, None)
+
+
+def _on_agents(subject: Subject, seen: Seen, surplus: int) -> list[str]:
+    """One agent on the generation where it ends, and none on the other."""
+    if subject.action.ends_on is RuntimeType.FOUNDRY_CLASSIC:
+        elsewhere = ["there is an agent on the new generation"] if seen.agent else []
+        return elsewhere + _on_assistants(subject, seen)
+    elsewhere = [f"the assistants are {list(seen.assistants)}"] if seen.assistants else []
+    return elsewhere + _on_agent(subject, seen, surplus)
+
+
+def _on_assistants(subject: Subject, seen: Seen) -> list[str]:
+    expected = subject.action.expected
+    wanted = int(expected.versions > 0 and expected.enabled)
+    if len(seen.assistants) != wanted:
+        return [f"there are {len(seen.assistants)} assistants, {wanted} expected"]
+    problems = []
+    for assistant in seen.assistants.values():
+        if f"Your purpose: {expected.purpose}" not in str(assistant.instructions) or assistant.model != MODEL:
+            problems.append(f"the assistant is {assistant}")
+        if expected.ours != _owned_by(assistant.metadata, subject.owner):
+            problems.append(f"the stamp is {assistant.metadata}")
+        if not expected.ours and STAMP_KEYS & assistant.metadata.keys():
+            problems.append(f"the stamp is not wholly released: {assistant.metadata}")
     return problems
 
 

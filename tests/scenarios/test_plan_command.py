@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.harness.kubectl import BIN, Outcome
-from tests.harness.stage import CLUSTER_ID, DEPLOYMENTS, MODEL, Stage, manifest
+from tests.harness.azure import OPERATOR_CLIENT
+from tests.harness.polling import eventually
+from tests.harness.stage import CLUSTER_ID, DEPLOYMENTS, MODEL, Json, Stage, condition, manifest
+from tests.harness.tenants import (
+    Tenants,
+    agent,
+    cluster_runtime,
+    open_tenants,
+    own_runtime,
+    secret_manifest,
+)
+from tests.scenarios.looking import Cli
 
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
+from AgentOperatingSystem.kube.planning.checking import check
+from AgentOperatingSystem.kube.planning.manifests import read_manifests
 from AgentOperatingSystem.model.plan import make_plan
 from AgentOperatingSystem.reconcile.desired import desired_state
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
@@ -24,7 +35,6 @@ from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
 from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry
 
 UNCHANGED, FAILED, CHANGES = 0, 1, 2
-LIMIT_SECONDS = 60.0
 ERP = {"serverName": "erpnext", "toolName": "get_overview", "description": "Figures."}
 PERIOD = {"type": "object", "properties": {"period": {"type": "string"}}}
 QUARTER = {"type": "object", "properties": {"period": {"type": "string"}, "quarter": {"type": "integer"}}}
@@ -72,44 +82,6 @@ Update ceo  (default/ceo, version 1, from stdin)
 
 Plan: 0 to create, 1 to update, 0 to refuse, 0 unchanged.
 """
-
-
-@dataclass(frozen=True)
-class Cli:
-    """`aos plan` in a process of its own, towards one Foundry, from which it may only read."""
-
-    foundry: EmbeddedFoundry
-    folder: Path
-
-    def __call__(
-        self, *arguments: str, code: int, stdin: str | None = None, **settings: str | None
-    ) -> Outcome:
-        """Run it; another exit code than `code`, or a request that writes, fails the test."""
-        given: dict[str, str | None] = {
-            "AZURE_AI_PROJECT_ENDPOINT": self.foundry.endpoint,
-            "AZURE_AI_MODEL_DEPLOYMENT": MODEL,
-            "AOS_CLUSTER_ID": CLUSTER_ID,
-            "KUBECONFIG": str(self.folder / "none"),
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            **settings,
-        }
-        self.foundry.clear_requests()
-        done = subprocess.run(
-            [str(BIN / "aos"), "plan", *arguments],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            env={name: value for name, value in given.items() if value is not None},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_SECONDS,
-            check=False,
-        )
-        outcome = Outcome(done.returncode, done.stdout, done.stderr)
-        assert outcome.code == code, outcome
-        assert {request.method for request in self.foundry.requests} <= {"GET"}
-        return outcome
 
 
 @pytest.fixture
@@ -235,7 +207,6 @@ def test_all_that_is_wrong_is_told_and_nothing_is_asked(foundry: EmbeddedFoundry
     (folder / "broken.yaml").write_text("a: [")
     (folder / "twice.yaml").write_text("kind: Pod\nkind: PurposeDrivenAgent\n")
     (folder / "version.yaml").write_text(manifest("coo").replace("v1alpha1", "v1beta1"))
-    (folder / "one.yaml").write_text(manifest("one", agentId="cmo"))
     (folder / "cmo.yaml").write_text(f"{manifest('cmo')}\n---\n{manifest('cmo')}")
 
     told = aos_plan("-f", ".", "-o", "json", code=FAILED)
@@ -245,18 +216,17 @@ def test_all_that_is_wrong_is_told_and_nothing_is_asked(foundry: EmbeddedFoundry
         ("broken.yaml", "", ""),
         ("twice.yaml", "", ""),
         ("version.yaml", "1", "apiVersion"),
+        ("cmo.yaml", "default/cmo", "metadata.name"),
         ("tool.yaml", "default/cfo", "spec.mcpTools[0].inputSchema.properties.a.type"),
         ("typo.yaml", "default/ceo", "spec.enabled"),
         ("typo.yaml", "default/ceo", "spec.runtimeMetadata"),
         ("typo.yaml", "default/ceo", "spec.purpse"),
         ("typo.yaml", "default/ceo", "spec.system_message"),
-        ("cmo.yaml", "default/cmo", "metadata.name"),
-        ("one.yaml", "default/one", "spec.agentId"),
     ]
     lines = told.stderr.splitlines()
     mend = "spec.purpse: unknown field; did you mean purpose?"
     assert f"aos plan: typo.yaml: PurposeDrivenAgent default/ceo: {mend}" in lines
-    assert lines[-1] == "aos plan: 10 errors; nothing was planned."
+    assert lines[-1] == "aos plan: 9 errors; nothing was planned."
     assert foundry.requests == ()
 
 
@@ -306,6 +276,181 @@ def test_the_operator_does_what_the_plan_said(stage: Stage, tmp_path: Path) -> N
 
 def test_the_examples_can_be_planned(aos_plan: Cli, report: Callable[[str], None]) -> None:
     examples = Path(__file__).resolve().parents[2] / "examples"
-    told = aos_plan("-f", str(examples), code=CHANGES)
+    shutil.copytree(examples, aos_plan.folder / "agents", ignore=shutil.ignore_patterns("runtimes"))
+    told = aos_plan("-f", "agents", code=CHANGES)
     report(told.stdout.splitlines()[-1])
     assert "0 to update, 0 to refuse, 0 unchanged." in told.stdout
+    # Their runtimes are on Azure: all that can be said without it is that nothing is wrong with the files.
+    checked = check(read_manifests([str(examples / "runtimes")], str), "default", RuntimeConfig())
+    assert (len(checked.asked), len(checked.drafts), checked.problems) == (2, 2, [])
+
+
+def test_two_who_ask_for_one_agent_are_told(aos_plan: Cli) -> None:
+    told = aos_plan("-f", "-", stdin=f"{manifest('cmo')}\n---\n{manifest('one', agentId='cmo')}", code=FAILED)
+    assert "Create cmo  (default/cmo" in told.stdout
+    assert "OwnershipConflict: The agent cmo is asked for by default/cmo too" in told.stdout
+
+
+# Runtimes that resources name.
+
+
+@pytest.fixture(scope="module")
+def tenants(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+    """One operator for all namespaces."""
+    kind = pytestconfig.getoption("--control-plane")
+    with open_tenants(kind, tmp_path_factory.mktemp("tenants")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tenants_plan(tenants: Tenants, tmp_path: Path) -> Cli:
+    """`aos plan` by somebody who may read the cluster, and who is the operator in Azure."""
+    return Cli(
+        tenants.azure.foundry,
+        tmp_path,
+        environment={
+            **tenants.azure.environment,
+            "KUBECONFIG": str(tenants.plane.kubeconfig),
+            "AOS_DEFAULT_RUNTIME_NAMESPACES": tenants.home.namespace,
+        },
+    )
+
+
+def test_each_agent_is_looked_at_in_its_own_project_as_its_own_identity(
+    tenants: Tenants, tenants_plan: Cli
+) -> None:
+    stage, team, project = tenants.namespace(), "planning-team", tenants.project("of-planning-team")
+    stage.kubectl.apply(secret_manifest(tenants.principal(team)))
+    files = [
+        own_runtime("own", project.endpoint, team),
+        agent("ceo", "own", adapterName="ceo"),
+        cluster_runtime("planned-for-all", tenants.azure.foundry.endpoint),
+        agent("cfo", "planned-for-all", shared=True),
+    ]
+    text = "\n---\n".join(files)
+
+    def asked(*arguments: str, code: int) -> Json:
+        given = ("-f", "-", "-n", stage.namespace, "-o", "json", *arguments)
+        outcome = tenants_plan.run(*given, stdin=text)
+        assert outcome.code == code, outcome
+        told: Json = json.loads(outcome.stdout)
+        return told
+
+    told = asked(code=CHANGES)
+    assert [one["actions"] for one in told["resources"]] == [["Create"], ["Create"]]
+    assert [one["source"] for one in told["runtimes"]] == [
+        f"AgentRuntime {stage.namespace}/own",
+        "ClusterAgentRuntime planned-for-all",
+    ]
+    assert told["project"] is None
+    assert {one.client for one in tenants.asked(project)} == {team}, "the runtime's own identity, no other"
+    asked("--as-me", code=CHANGES)
+    assert {one.client for one in tenants.asked(project)} == {team, OPERATOR_CLIENT}
+
+    stage.kubectl.apply(*files)
+    stage.ready("ceo")
+    stage.ready("cfo")
+    asked(code=UNCHANGED)
+    # From now on the runtimes are those of the cluster.
+    text = "\n---\n".join((files[1], files[3]))
+    asked(code=UNCHANGED)
+    moved = own_runtime("own", f"{project.endpoint}2", team)
+    refused = tenants_plan.run("-f", "-", "-n", stage.namespace, stdin=moved)
+    assert (refused.code, refused.stdout) == (FAILED, "")
+    assert f"AgentRuntime {stage.namespace}/own: spec.endpoint: " in refused.stderr
+
+
+def test_a_refusal_is_the_one_that_ready_will_have(tenants: Tenants, tenants_plan: Cli) -> None:
+    stage, name = tenants.namespace(), "careful"
+    foundry = tenants.azure.foundry
+    stage.kubectl.apply(secret_manifest(tenants.principal("careful-team")))
+    with tenants.azure.another_foundry() as elsewhere:
+        files = [
+            cluster_runtime(name, foundry.endpoint, allowedModels=[], allowedVectorStores=["vs_no"]),
+            cluster_runtime("not-for-you", foundry.endpoint, allowedNamespaces={"names": ["nobody"]}),
+            cluster_runtime("full", tenants.project("full").endpoint, maxAgents=0),
+            own_runtime("secretless", foundry.endpoint, "careful-team", secret="nowhere"),
+            own_runtime("off-the-list", elsewhere.endpoint, "careful-team"),
+            agent("model", name, shared=True, model="other"),
+            agent("store", name, shared=True, tools={"fileSearch": {"vectorStoreIds": ["vs_other"]}}),
+            agent("missing", name, shared=True, tools={"fileSearch": {"vectorStoreIds": ["vs_no"]}}),
+            agent("stranger", "not-for-you", shared=True),
+            agent("surplus", "full", shared=True),
+            agent("secretless", "secretless"),
+            agent("off", "off-the-list"),
+            agent("nowhere", "no-such-runtime"),
+            agent("default", None),
+        ]
+        told = tenants_plan.run("-f", "-", "-n", stage.namespace, "-o", "json", stdin="\n---\n".join(files))
+        assert told.code == FAILED, told
+        refused = {one["name"]: one["refused"] for one in json.loads(told.stdout)["resources"]}
+        assert elsewhere.requests == ()
+        stage.kubectl.apply(*files)
+        for agent_name, refusal in refused.items():
+            ready = condition(stage.reason(agent_name, refusal["reason"]), "Ready")
+            assert ready["message"] == refusal["message"], agent_name
+    reasons = {agent_name: refusal["reason"] for agent_name, refusal in refused.items()}
+    waiting = {"missing", "secretless", "nowhere"}
+    assert reasons == {
+        agent_name: "WaitingForReference" if agent_name in waiting else "NotAllowed" for agent_name in reasons
+    }
+
+
+def test_without_the_cluster_nobody_elses_identity_is_taken(foundry: EmbeddedFoundry, aos_plan: Cli) -> None:
+    files = f"{own_runtime('own', foundry.endpoint, 'team')}\n---\n{agent('ceo', 'own')}"
+    allowed = {"AOS_ALLOWED_ENDPOINTS": foundry.endpoint.split("/")[2]}
+    refused = aos_plan("-f", "-", stdin=files, code=FAILED, **allowed)
+    assert "The Secret principal in default cannot be read" in refused.stderr
+    assert refused.stderr.count("--as-me") == 1
+    assert foundry.requests == ()
+    assert "Create ceo" in aos_plan("-f", "-", "--as-me", stdin=files, code=CHANGES, **allowed).stdout
+    nowhere = aos_plan("-f", "-", stdin=agent("ceo", "own"), code=FAILED, **allowed)
+    assert "KUBECONFIG" in nowhere.stderr
+
+
+# The move to the new generation.
+
+
+def test_a_move_is_told_before_the_operator_does_it(stage: Stage, tmp_path: Path) -> None:
+    foundry = stage.foundry
+    stores = [foundry.add_vector_store() for _ in range(2)]
+    file = foundry.add_file()
+    wanted = manifest(
+        "ceo", tools={"fileSearch": {"vectorStoreIds": stores}, "codeInterpreter": {"fileIds": [file]}}
+    )
+    stage.operator.start(AOS_DRIFT_INTERVAL="1", AOS_RUNTIME="FoundryClassic", RUNTIME_TIMEOUT="1")
+    stage.kubectl.apply(wanted)
+    status = stage.ready("ceo")["status"]["runtime"]
+    stage.operator.stop()
+    for number in range(12):
+        foundry.add_message(status["threadId"], f"Said {number}.", role=("user", "assistant")[number % 2])
+    image: Any = [{"type": "image_file", "image_file": {"file_id": "img"}}]
+    foundry.add_message(status["threadId"], image)
+
+    aos_plan = Cli(foundry, tmp_path, environment={"KUBECONFIG": str(stage.plane.kubeconfig)})
+    given = ("-f", "-", "-n", stage.namespace)
+    assert (
+        "Nothing ceo" in aos_plan(*given, stdin=wanted, code=UNCHANGED, AOS_RUNTIME="FoundryClassic").stdout
+    )
+    told = aos_plan(*given, stdin=wanted, code=CHANGES).stdout
+    assert told.splitlines()[2:-2] == [
+        f"Migrate ceo  ({stage.namespace}/ceo, from stdin)",
+        "  from FoundryClassic, which retires on 31 March 2027, to Foundry in the same project",
+        "  definition: carried over as it is",
+        f"  messages: 13 of thread {status['threadId']}",
+        f"  file {file}: found in the project",
+        *(f"  vector store {store}: found in the project" for store in stores),
+        "  cannot move: of message 13 of 13: an image (img); a note takes its place",
+        f"  afterwards removed: classic agent {status['agentId']}, thread {status['threadId']}",
+    ]
+    machine = json.loads(aos_plan(*given, "-o", "json", stdin=wanted, code=CHANGES).stdout)
+    assert machine["resources"][0]["move"]["messages"] == 13
+    assert machine["summary"]["migrate"] == 1
+
+    stage.operator.start(AOS_DRIFT_INTERVAL="1", RUNTIME_TIMEOUT="1")
+    stage.ready("ceo")
+    eventually(foundry.threads, lambda threads: not threads, what="the classic thread is gone")
+    assert foundry.assistants() == {}
+    (conversation,) = foundry.conversations().values()
+    assert len(conversation.items) == 13
+    assert "Nothing ceo" in aos_plan.run(*given, stdin=wanted).stdout

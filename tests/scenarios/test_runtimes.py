@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes import client
@@ -102,21 +103,26 @@ def test_a_runtime_tells_how_it_is(tenants: Tenants) -> None:
     )
     stage.ready("ceo")
 
-    def told() -> dict[str, object]:
-        return tenants.runtime("board", "Connected", stage)["status"]
-
-    status = eventually(told, lambda seen: seen.get("agents") == 1, what="the agent is counted")
+    told = eventually(
+        lambda: tenants.runtime("board", "Connected", stage),
+        lambda seen: seen["status"].get("agents") == 1,
+        what="the agent is counted",
+    )
+    status = told["status"]
     assert status["deployments"] == sorted(DEPLOYMENTS)
     assert "lastError" not in status
     head, row = stage.kubectl("get", "art", "board").stdout.splitlines()
     assert head.split() == ["NAME", "READY", "REASON", "TYPE", "AGENTS", "AGE"]
     assert row.split()[:5] == ["board", "True", "Connected", "Foundry", "1"]
 
+    # A change is looked at at once, and nobody waits for two intervals.
     project.admit(["somebody-else"])
+    stage.kubectl.apply(own_runtime("board", project.endpoint, team, maxAgents=2))
     refused = tenants.runtime("board", "NotAuthorized", stage)
     assert "Foundry User" in refused["status"]["lastError"]["message"]
     assert refused["status"]["deployments"] == sorted(DEPLOYMENTS), "what was seen last is kept"
     project.admit([team])
+    stage.kubectl.apply(own_runtime("board", project.endpoint, team, maxAgents=3))
     mended = tenants.runtime("board", "Connected", stage)
     assert mended["status"]["lastError"] == refused["status"]["lastError"], "it is kept after it is over"
 
@@ -175,7 +181,7 @@ def test_a_deleted_runtime_stays_until_its_last_agent_is_gone(tenants: Tenants) 
     stage.ready("ceo")
     stage.kubectl("delete", "cart", "leaving", "--wait=false")
     held = tenants.runtime("leaving", "InUse")
-    assert "1 agent" in condition(held, "Ready")["message"]
+    assert "an agent" in condition(held, "Ready")["message"]
     stage.kubectl.apply(agent("late", "leaving", shared=True))
     assert "being deleted" in condition(stage.reason("late", "WaitingForReference"), "Ready")["message"]
     stage.kubectl("delete", "pda", "ceo", "late")
@@ -233,7 +239,8 @@ def test_an_operator_for_some_namespaces_serves_their_own_runtimes_only(stage: S
     stage.plane.lend_secrets(stage.namespace, stage.namespace)
     with open_azure(tmp_path, deployments=DEPLOYMENTS) as azure:
         azure.identity.add_secret(TENANT, team, client_secret(team))
-        stage.operator.start(**azure.environment)
+        settings: dict[str, Any] = azure.environment
+        stage.operator.start(**settings)
         stage.kubectl.apply(
             secret_manifest(client_secret(team)),
             own_runtime("own", azure.foundry.endpoint, team),

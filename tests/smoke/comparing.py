@@ -103,8 +103,10 @@ def _is_told_above(place: str, side: Shapes, other: Shapes) -> bool:
 
 def _above(place: str) -> Iterator[str]:
     """What holds the place, the outermost first: `a[].b` is in `a[]`, which is in `a`."""
+    if place:
+        yield ""
     for end, sign in enumerate(place):
-        if sign == "." or place[end : end + 2] == "[]":
+        if end and (sign == "." or place[end : end + 2] == "[]"):
             yield place[:end]
 
 

@@ -197,14 +197,13 @@ async def clean_up(scene: Scene) -> list[str]:
 
 
 async def _delete_all(scene: Scene) -> list[str]:
-    """Delete what a look finds, and say what that was."""
+    """Delete what a look finds, each thing whatever becomes of the others; say what was found."""
     found = await _agents(scene)
-    for key in found:
-        await scene.adapter.delete(key)
     threads = scene.wire.created_threads()
     there = [thread for thread in threads if await scene.adapter.thread_stamp(thread) is not None]
-    for thread in there:
-        await scene.adapter.delete_thread(thread)
+    deletions = [scene.adapter.delete(key) for key in found]
+    deletions += [scene.adapter.delete_thread(thread) for thread in there]
+    await asyncio.gather(*deletions, return_exceptions=True)
     return [*(f"the agent {key}" for key in found), *(f"the thread {thread}" for thread in there)]
 
 

@@ -42,8 +42,9 @@ FREE = frozenset(
 SENT_HEADERS = ("accept", "content-type", "foundry-features")
 HEADERS = ("content-type", "retry-after", "retry-after-ms", "x-ms-error-code", "deprecation", "sunset")
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}(\.[a-z_]{1,30}){0,3}")
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+# Without digits, which ids and people's own names are full of, and the protocol's words are not.
+_WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,39}(\.[a-z_]{1,30}){0,3}")
+_KEY = re.compile(r"[A-Za-z][A-Za-z_]{0,47}")
 _MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+|\*/\*")
 _VERSION = re.compile(r"[a-z0-9-]{1,20}")
 

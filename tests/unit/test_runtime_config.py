@@ -38,6 +38,7 @@ OF_A_RESOURCE = {
     "allowed_models",
     "allowed_vector_stores",
     "max_agents",
+    "shared",
 }
 
 

@@ -32,8 +32,9 @@ class RuntimeFacts:
     """`endpoint` is the runtime's project, `cluster_id` who we are, `source` whose settings these are.
 
     The templates make names as in `model.deployment`. `allowed_models` and `allowed_vector_stores` name what
-    a resource may use, None for all. `interval` is the seconds between looks, `write_seconds` how
-    long a write is waited for, `answer_seconds` how long an agent's answer.
+    a resource may use, None for all. `shared` is True for a project in which several tenants have agents.
+    `interval` is the seconds between looks, `write_seconds` how long a write is waited for, `answer_seconds`
+    how long an agent's answer.
     """
 
     type: RuntimeType
@@ -49,6 +50,7 @@ class RuntimeFacts:
     allowed_models: frozenset[str] | None = None
     allowed_vector_stores: frozenset[str] | None = None
     max_agents: int | None = None
+    shared: bool = False
     interval: float = 60.0
     write_seconds: float = 20.0
     answer_seconds: float = 60.0

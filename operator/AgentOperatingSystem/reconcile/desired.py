@@ -111,7 +111,7 @@ def desired_state(resource: Resource, facts: RuntimeFacts) -> DesiredState:
         agent=agent,
         functions=functions,
         keeps_thread=keeps_thread,
-        claim=_claim(resource, spec),
+        claim=_claim(resource, spec, facts),
         correct_drift=spec.drift_policy is DriftPolicy.CORRECT,
         version_history_limit=spec.version_history_limit,
     )
@@ -173,7 +173,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(known[:NAMES_TOLD]) + more
 
 
-def _claim(resource: Resource, spec: PurposeDrivenAgentSpec) -> Claim:
+def _claim(resource: Resource, spec: PurposeDrivenAgentSpec, facts: RuntimeFacts) -> Claim:
     wanted = resource.annotations.get(ADOPT_FROM_ANNOTATION)
     done = resource.annotations.get(ADOPTED_FROM_ANNOTATION)
     owner = None
@@ -183,6 +183,12 @@ def _claim(resource: Resource, spec: PurposeDrivenAgentSpec) -> Claim:
             raise SpecRejected(
                 f"metadata.annotations[{ADOPT_FROM_ANNOTATION}]",
                 f"{wanted!r} names no owner; write cluster/namespace/name, or library.",
+            )
+        # Whoever may annotate their own resource must not thereby have another tenant's agent.
+        if facts.shared and owner.kind is OwnerKind.RESOURCE and owner.namespace != resource.key.namespace:
+            raise NotAllowed(
+                f"metadata.annotations[{ADOPT_FROM_ANNOTATION}]: on {facts.source}, which tenants share, an "
+                f"agent of the namespace {owner.namespace} is not taken over; have it released there first."
             )
     return Claim(unowned=spec.adoption_policy is AdoptionPolicy.ADOPT_UNOWNED, owner=owner)
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from AgentOperatingSystem.api.conditions import timestamp
 from AgentOperatingSystem.model.errors import OutcomeUnknown, RuntimeFailure
 from AgentOperatingSystem.model.facts import RuntimeFacts
-from AgentOperatingSystem.reconcile.resource import INTENT_ANNOTATION, Resource
+from AgentOperatingSystem.reconcile.resource import INTENT_ANNOTATION, SUCCESSOR_ANNOTATION, Resource
 
 # A request that nobody waits for any more may go on in the service for as long again.
 PATIENCE = 2
@@ -70,11 +70,18 @@ class Intents:
         except OutcomeUnknown:
             raise
         except RuntimeFailure:
-            self.settle(resource)
+            self._settle(resource)
             raise
 
-    def settle(self, resource: Resource) -> None:
-        """What was noted is no longer in doubt: it was refused, or the agent was seen."""
+    def seen(self, resource: Resource) -> None:
+        """The resource's agent was seen, so that what was noted is no longer in doubt.
+
+        During a move the note is of the new agent, and any that was seen may be the former.
+        """
+        if SUCCESSOR_ANNOTATION not in resource.annotations:
+            self._settle(resource)
+
+    def _settle(self, resource: Resource) -> None:
         noted = resource.annotations.get(INTENT_ANNOTATION)
         if noted is None:
             return

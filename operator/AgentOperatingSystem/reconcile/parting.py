@@ -115,7 +115,7 @@ class Parting:
         looked = self._intents.now()
         observed = await look(resource, runtime, identity, fresh=True)
         if observed is not None:
-            self._intents.settle(resource)
+            self._intents.seen(resource)
         plan = plan_removal(identity, observed, keep=keep)
         if Step.DELETE in plan.steps:
             self._brake.take(self._clock(), resource.uid)

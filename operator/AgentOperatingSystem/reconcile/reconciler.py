@@ -223,7 +223,7 @@ class Reconciler:
         if plan.steps and not fresh:
             plan = await self._look(resource, runtime, desired, fresh=True)
         if plan.observed is not None:
-            self._intents.settle(resource)
+            self._intents.seen(resource)
         elif Step.CREATE in plan.steps and runtime.facts().ids_are_given:
             self._intents.check(resource, runtime.facts(), looked=looked)
         return plan
@@ -237,6 +237,8 @@ class Reconciler:
     async def _apply(self, resource: Resource, runtime: Runtime, plan: Plan) -> ObservedAgent | None:
         if not plan.steps:
             return plan.observed
+        if Step.CREATE not in plan.steps:
+            return await runtime.apply(plan)
         with self._intents.judged(resource):
             return await runtime.apply(plan)
 

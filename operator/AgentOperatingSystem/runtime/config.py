@@ -52,6 +52,7 @@ class RuntimeConfig:
     allowed_models: frozenset[str] | None = None
     allowed_vector_stores: frozenset[str] | None = None
     max_agents: int | None = None
+    shared: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -96,6 +97,7 @@ class RuntimeConfig:
             allowed_models=self.allowed_models,
             allowed_vector_stores=self.allowed_vector_stores,
             max_agents=self.max_agents,
+            shared=self.shared,
             interval=self.listing_age,
             write_seconds=min(CONTROL_SECONDS, self.timeout),
             answer_seconds=self.timeout,

@@ -23,7 +23,14 @@ from AgentOperatingSystem.model.definition import (
     definition_hash,
 )
 from AgentOperatingSystem.model.deployment import deployment_name
-from AgentOperatingSystem.model.errors import AOSError, NotAllowed, NotFound, OwnershipConflict, SpecRejected
+from AgentOperatingSystem.model.errors import (
+    AOSError,
+    NotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    OwnershipConflict,
+    SpecRejected,
+)
 from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts, RuntimeType
 from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.model.message import Message
@@ -43,7 +50,8 @@ RUNTIME_NAME = "Infrastructure Runtime (Llama 3.3 70B + LoRA)"
 # The service holds 16 pairs and the stamp takes 10 of them.
 METADATA_LIMIT = 6
 LIBRARY = Owner(OwnerKind.LIBRARY)
-# How long an agent that may be made is counted among those that are there.
+# How long an agent that was let in is counted among those that are there, at the least: longer than a listing
+# is believed that began before it was made.
 ADMISSION_SECONDS = 300.0
 CLASSIC_ID_PREFIX = "asst_"
 
@@ -167,7 +175,7 @@ class AgentRuntimeProvider:
             if not listed.namesakes:
                 # The listing may be old, and whose the agent is may have changed since.
                 observed = await self._read(identity, listed.agent_id)
-                if observed is not None and observed.stamp == listed.stamp:
+                if observed and (observed.name, observed.stamp) == (listed.name, listed.stamp):
                     return replace(observed, twins=listed.twins)
         observed = await inventory.lookup_since_now(identity, known_id)
         inventory.note(identity, observed)
@@ -180,7 +188,12 @@ class AgentRuntimeProvider:
             for step in plan.steps:
                 observed = await self._do(step, plan, observed)
                 self._connected()[1].note(plan.identity, observed)
-        finally:
+        except OutcomeUnknown:
+            raise  # it may be there, and no listing shows it yet
+        except AOSError:
+            self._admitted.pop(plan.identity, None)
+            raise
+        if Step.CREATE not in plan.steps:
             self._admitted.pop(plan.identity, None)
         return observed
 
@@ -190,14 +203,19 @@ class AgentRuntimeProvider:
         if limit is None or Step.CREATE not in plan.steps:
             return
         there = await self._connected()[1].owned(self.facts().cluster_id)
-        now = time.monotonic()
-        self._admitted = {key: at for key, at in self._admitted.items() if now - at < ADMISSION_SECONDS}
+        now, patience = time.monotonic(), max(ADMISSION_SECONDS, 2 * self._config.listing_age)
+        for over in [key for key, at in self._admitted.items() if now - at >= patience]:
+            del self._admitted[over]
         if plan.identity not in there and len(there | self._admitted.keys() - {plan.identity}) >= limit:
             raise NotAllowed(
                 f"{self.facts().source} may have {limit} agents (spec.maxAgents) and has them; raise "
                 "maxAgents or delete an agent."
             )
         self._admitted[plan.identity] = now
+
+    def succeed(self, former: AgentRuntimeProvider) -> None:
+        """Count those whom the connection before let in: over it they may still be made."""
+        self._admitted = former._admitted
 
     async def list_agents(self) -> list[ObservedAgent]:
         """Every agent of the project as it is now, ours or not, by name."""

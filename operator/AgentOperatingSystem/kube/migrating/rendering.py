@@ -17,6 +17,7 @@ from AgentOperatingSystem.runtime.config import RuntimeConfig
 
 RETIRES = RETIREMENT[RuntimeType.FOUNDRY_CLASSIC]
 NOTHING = "Nothing is on FoundryClassic."
+_HEADS = ("agent", "messages", "vector stores, files", "cannot move", "afterwards removed")
 
 
 def as_report(findings: Sequence[Finding]) -> RenderableType:
@@ -79,9 +80,9 @@ def _grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
 def _group(alike: Sequence[Finding]) -> Iterator[RenderableType]:
     first = alike[0]
     yield Text(visible(f"Project {first.project}, {_source(first)}: {_agents(len(alike))}"), "bold")
-    table = Table(
-        "agent", "messages", "vector stores, files", "cannot move", "afterwards removed", expand=True
-    )
+    table = Table(show_lines=True, expand=True)
+    for head in _HEADS:
+        table.add_column(head, overflow="fold")  # an id that is cut short is of no use
     for finding in alike:
         table.add_row(*(Text(visible(cell)) for cell in _row(finding)))
     yield table

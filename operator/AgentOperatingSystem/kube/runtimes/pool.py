@@ -14,7 +14,13 @@ from typing import Self
 from AgentOperatingSystem.api.runtimes import AgentRuntimeSpec, ClusterAgentRuntimeSpec
 from AgentOperatingSystem.api.v1alpha1 import RuntimeKind
 from AgentOperatingSystem.kube.runtimes.reading import Reader
-from AgentOperatingSystem.model.errors import AOSError, NotAllowed, NotAuthorized, ReferenceMissing, SpecRejected
+from AgentOperatingSystem.model.errors import (
+    AOSError,
+    NotAllowed,
+    NotAuthorized,
+    ReferenceMissing,
+    SpecRejected,
+)
 from AgentOperatingSystem.model.facts import ModelCheck, RuntimeType
 from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.reconcile.offer import RuntimeResource, check_namespace
@@ -170,6 +176,8 @@ class RuntimePool:
             return known
         provider = self._connect(config, guard=self._guard)
         await provider.initialize()
+        if known is not None:
+            provider.succeed(known.provider)
         if self._stopping:
             provider.stop_waiting()
         entry = self._entries[place] = _Entry(config, provider)
@@ -252,6 +260,7 @@ class RuntimePool:
                 None if spec.allowed_vector_stores is None else frozenset(spec.allowed_vector_stores)
             ),
             max_agents=spec.max_agents,
+            shared=runtime.key.kind is RuntimeKind.CLUSTER_AGENT_RUNTIME,
         )
 
     async def _identity(
