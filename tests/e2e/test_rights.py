@@ -4,6 +4,7 @@ The audit log decides: an operator that is refused something may go on without i
 """
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from tests.harness import planes
@@ -15,10 +16,12 @@ from tests.harness.rights import (
     CLUSTER_WIDE,
     LEADER_ELECTION,
     NAMESPACED,
+    TENANT_SECRETS,
     Right,
     rights,
 )
 from tests.harness.stage import CLUSTER_ID, Stage, manifest
+from tests.harness.tenants import agent, cluster_runtime, own_runtime, secret_manifest
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -35,17 +38,21 @@ def control_plane() -> Iterator[Plane]:
 def test_the_operator_is_never_refused_and_uses_every_right(
     stage: Stage, cluster_wide: bool, cluster_id: str | None
 ) -> None:
+    stage.plane.lend_secrets(stage.namespace, stage.namespace)
     stage.operator.start(
         cluster_wide=cluster_wide,
         liveness_port=free_port(),
         AOS_CLUSTER_ID=cluster_id,
         AOS_DRIFT_INTERVAL="1",
+        AOS_ALLOWED_ENDPOINTS=urlsplit(stage.foundry.base_url).netloc,
     )
+    _live_on_runtimes(stage, cluster_wide=cluster_wide)
     _live_a_whole_life(stage)
 
     wanted = rights(
         NAMESPACED,
         LEADER_ELECTION,
+        TENANT_SECRETS,
         *([CLUSTER_WIDE] if cluster_wide else []),
         *([] if cluster_id else [CLUSTER_IDENTITY]),
     )
@@ -69,6 +76,25 @@ def test_the_cluster_is_named_by_the_uid_of_kube_system(stage: Stage) -> None:
 
 def _used(stage: Stage) -> set[Right]:
     return {one.right for one in stage.requests()}
+
+
+def _live_on_runtimes(stage: Stage, *, cluster_wide: bool) -> None:
+    """A runtime of each kind that is served, with an agent; the cluster's is lent by labels."""
+    agents, runtimes = ["own"], ["art/own"]
+    stage.kubectl.apply(
+        secret_manifest("of-no-use"),
+        own_runtime("own", stage.foundry.endpoint, "team"),
+        agent("own", "own"),
+    )
+    if cluster_wide:
+        name = stage.namespace
+        stage.kubectl.apply(cluster_runtime(name, stage.foundry.endpoint), agent("lent", name, shared=True))
+        agents, runtimes = [*agents, "lent"], [*runtimes, f"cart/{name}"]
+    for name in agents:
+        stage.ready(name)
+    stage.kubectl("delete", "--wait=false", *runtimes)
+    stage.kubectl("delete", "pda", *agents)
+    stage.kubectl("wait", "--for=delete", "--timeout=60s", *runtimes)
 
 
 def _live_a_whole_life(stage: Stage) -> None:

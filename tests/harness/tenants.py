@@ -195,7 +195,7 @@ class Tenants:
 
 
 @contextmanager
-def open_tenants(kind: str, folder: Path) -> Iterator[Tenants]:
+def open_tenants(kind: str, folder: Path, *, log_level: str = "debug") -> Iterator[Tenants]:
     """Tenants on a control plane, `embedded` or `real`; the operator runs, and tells everything.
 
     Afterwards nothing that it told may hold a secret. Without `runtimeRef` only `home` is served, and
@@ -217,7 +217,7 @@ def open_tenants(kind: str, folder: Path) -> Iterator[Tenants]:
                 "AOS_CLUSTER_ID": CLUSTER_ID,
                 "AOS_DEFAULT_RUNTIME_NAMESPACES": home,
                 "AOS_DRIFT_INTERVAL": "1",
-                "AOS_LOG_LEVEL": "debug",
+                "AOS_LOG_LEVEL": log_level,
             },
             folder / "operator.log",
         )

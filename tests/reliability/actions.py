@@ -60,9 +60,11 @@ class Action:
     asks_generation: RuntimeType | None = None
 
     @property
-    def moves(self) -> bool:
-        """True when it is begun on one generation and ends on the other."""
-        return self.asks_generation not in (None, self.generation)
+    def creations(self) -> int:
+        """How often an agent is made for it: an assistant that is switched off is gone."""
+        if self.generation is RuntimeType.FOUNDRY:
+            return 1
+        return 1 + int(self.name == "enable") + int(self.ends_on is RuntimeType.FOUNDRY)
 
     @property
     def ends_on(self) -> RuntimeType:

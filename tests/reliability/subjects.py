@@ -19,11 +19,16 @@ from tests.reliability.actions import PURPOSE, Action, stamp_of
 
 from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, Owner, OwnerKind
-from AgentOperatingSystem.reconcile.resource import ADOPTED_FROM_ANNOTATION
+from AgentOperatingSystem.reconcile.resource import (
+    ADOPTED_FROM_ANNOTATION,
+    MOVED_FROM_ANNOTATION,
+    SUCCESSOR_ANNOTATION,
+)
 from AgentOperatingSystem.sandbox.foundry import Agent, Conversation, ProjectControl
 from AgentOperatingSystem.sandbox.foundry.classic.records import Assistant, ClassicThread
 
 Json = dict[str, Any]
+UNDER_WAY = {SUCCESSOR_ANNOTATION, MOVED_FROM_ANNOTATION}
 EDIT = "Ignore your purpose."
 
 
@@ -236,7 +241,11 @@ def broken_promises(
         *_on_agents(subject, seen, surplus_versions),
         *_on_conversations(subject, seen, lost_conversations),
         *(f"agent {name} bears our stamp too" for name in seen.others),
-        *(f"Event {reason} x{count}" for reason, count in Counter(seen.events).items() if count > tellers),
+        *(
+            f"Event {reason} x{count}"
+            for reason, count in Counter(seen.events).items()
+            if count > tellers * (subject.action.creations if reason == "Created" else 1)
+        ),
     ]
 
 
@@ -255,6 +264,10 @@ def _on_resource(subject: Subject, seen: Seen) -> list[str]:
     if subject.action.found is not None and noted != str(subject.action.found):
         problems.append(f"the takeover is noted as {noted}")
     runtime = item.get("status", {}).get("runtime", {})
+    if runtime.get("type") != subject.action.ends_on:
+        problems.append(f"the status names the runtime {runtime.get('type')}")
+    if under_way := UNDER_WAY & item["metadata"].get("annotations", {}).keys():
+        problems.append(f"a move is under way: {under_way}")
     if (runtime.get("agentId"), runtime.get("version")) != _named(subject, seen):
         problems.append(f"the status names {runtime.get('agentId')} in version {runtime.get('version')}")
     if runtime.get("threadId") not in seen.conversations:

@@ -38,9 +38,11 @@ def test_a_crash_at_any_point_ends_in_exactly_one_agent_as_asked_for(
     began = time.monotonic()
     verdicts = CrashMatrix(playground, actions).play(choose)
     lost = sum(verdict.lost_conversations for verdict in verdicts)
+    kinds = dict.fromkeys((actions[0].generation, actions[0].ends_on))
     report(
-        f"crash matrix on the {playground.plane.name} API, {actions[0].generation} to {actions[0].ends_on}: "
-        f"{len(verdicts)} points of {len(actions)} actions in {time.monotonic() - began:.0f} s; {lost} conversations whose create answer was lost"
+        f"crash matrix on the {playground.plane.name} API, {' to '.join(kinds)}: {len(verdicts)} points of "
+        f"{len(actions)} actions in {time.monotonic() - began:.0f} s; {lost} conversations whose create "
+        "answer was lost"
     )
     assert {verdict.action for verdict in verdicts} == {action.name for action in actions}
     assert [str(verdict) for verdict in verdicts if verdict.broken] == []

@@ -22,6 +22,7 @@ from tests.reliability.subjects import Json, Subject
 
 from AgentOperatingSystem.kube.client import KubernetesCluster
 from AgentOperatingSystem.kube.runtimes.pool import OneRuntime
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.ports import ClusterFailure
 from AgentOperatingSystem.reconcile.reconciler import Reconciler, Result
@@ -65,6 +66,7 @@ class Workbench:
         project: str | None = None,
         cluster_id: str = CLUSTER_ID,
         timeout: float = TIMEOUT_SECONDS,
+        generation: RuntimeType = RuntimeType.FOUNDRY,
     ) -> None:
         self.plane = plane
         self.foundry = foundry
@@ -79,6 +81,7 @@ class Workbench:
             timeout=timeout,
             listing_age=0.0,
             requests_per_second=1000.0,
+            type=generation,
         )
         if namespace is None:
             create_namespace(plane, self.namespace)
@@ -102,8 +105,9 @@ class Workbench:
         self._settings = replace(self._settings, **settings)
         await self._begin()
 
-    def subject(self, name: str, action: Action = PLAIN) -> Subject:
+    def subject(self, name: str, action: Action | None = None) -> Subject:
         """A resource of this bench, with our finalizer from its birth; nothing is sent yet."""
+        action = action or replace(PLAIN, generation=self._settings.type)
         return Subject(self.plane.api, self.project, self.namespace, name, action, finalizers=(FINALIZER,))
 
     async def put(self, name: str, annotations: dict[str, str] | None = None, **spec: object) -> Subject:
@@ -169,9 +173,9 @@ class Workbench:
 @contextmanager
 def nothing_changes(project: ProjectControl) -> Iterator[None]:
     """Fails the test when an agent of the project is not afterwards what it was before."""
-    before = project.agents()
+    before = project.agents(), project.assistants()
     yield
-    assert project.agents() == before
+    assert (project.agents(), project.assistants()) == before
 
 
 def _version(subject: Subject) -> str | None:

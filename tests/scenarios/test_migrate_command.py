@@ -51,6 +51,7 @@ def test_a_move_from_the_first_look_to_nothing_left(stage: Stage, tmp_path: Path
     foundry, migrate = stage.foundry, cli(stage, tmp_path)
     store, file = foundry.add_vector_store(), foundry.add_file()
     tools = {"fileSearch": {"vectorStoreIds": [store]}}
+    stage.plane.lend_secrets(stage.namespace, stage.namespace)
     start(stage)
     stage.kubectl.apply(
         secret_manifest("any"),
@@ -183,6 +184,7 @@ class _Nowhere:
 
 def test_an_agent_is_asked_in_its_own_runtime_and_generation(stage: Stage, tmp_path: Path) -> None:
     ask = cli(stage, tmp_path, "ask")
+    stage.plane.lend_secrets(stage.namespace, stage.namespace)
     start(stage)
     stage.kubectl.apply(
         secret_manifest("any"),

@@ -408,6 +408,26 @@ def test_without_the_cluster_nobody_elses_identity_is_taken(foundry: EmbeddedFou
     assert "KUBECONFIG" in nowhere.stderr
 
 
+def test_who_may_not_read_the_secret_is_told_the_right_and_the_way_out(stage: Stage, tmp_path: Path) -> None:
+    if stage.plane.name == "embedded":
+        pytest.skip("the embedded API knows no users")
+    kubeconfig = stage.plane.admit_operator(stage.namespace, cluster_wide=False, identity=False)
+    allowed = stage.foundry.base_url.removeprefix("http://")
+    aos_plan = Cli(
+        stage.foundry, tmp_path, environment={"KUBECONFIG": str(kubeconfig), "AOS_ALLOWED_ENDPOINTS": allowed}
+    )
+    stage.kubectl.apply(secret_manifest("any"), own_runtime("own", stage.foundry.endpoint, "team"))
+    given = ("-f", "-", "-n", stage.namespace)
+    refused = aos_plan(*given, stdin=agent("ceo", "own"), code=FAILED)
+    assert "cannot be read (you may not)" in refused.stderr
+    assert "`get` secrets there, or look with your own credentials: --as-me" in refused.stderr
+    assert stage.foundry.requests == ()
+    assert "Create ceo" in aos_plan(*given, "--as-me", stdin=agent("ceo", "own"), code=CHANGES).stdout
+    # A resource that may not be read on the cluster is planned by its file alone.
+    told = aos_plan("-f", "-", "-n", "kube-system", stdin=manifest("ceo"), code=CHANGES)
+    assert "annotations count as the files have them" in told.stderr
+
+
 # The move to the new generation.
 
 

@@ -1,5 +1,6 @@
 """Many Foundry projects under one operator: whose agents land where and as whom, and what a change brings."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tests.harness.tenants import (
     own_runtime,
     secret_manifest,
 )
+
+from AgentOperatingSystem.sandbox.foundry import Fault
 
 NAMESPACE_SECONDS = 60.0
 
@@ -224,7 +227,13 @@ def test_a_namespace_goes_with_its_runtime_and_secret_and_all_its_agents(tenants
     for name in names:
         stage.ready(name)
     assert len(project.agents()) == len(project.conversations()) == 20
-    client.CoreV1Api(tenants.plane.api).delete_namespace(stage.namespace)
+    core = client.CoreV1Api(tenants.plane.api)
+    # One that cannot go for longer than the operator may remember the Secret.
+    with stage.fault(Fault(operation="DELETE .*/agents/agent-0$", project=project.name, status=503)):
+        core.delete_namespace(stage.namespace)
+        eventually(lambda: not core.list_namespaced_secret(stage.namespace).items, what="the Secret is gone")
+        without = time.time()
+        eventually(lambda: time.time() > without + INTERVAL, what="nobody remembers it", every=0.5)
     eventually(
         lambda: not tenants.namespace_is_there(stage.namespace),
         what="the namespace is gone",
@@ -232,6 +241,8 @@ def test_a_namespace_goes_with_its_runtime_and_secret_and_all_its_agents(tenants
         every=0.3,
     )
     assert (project.agents(), project.conversations()) == ({}, {})
+    last = [one for one in tenants.asked(project, "delete_agent") if one.status == 200][-1]
+    assert (last.path.rpartition("/")[-1], last.client) == ("agent-0", team)
 
 
 def test_an_operator_for_some_namespaces_serves_their_own_runtimes_only(stage: Stage, tmp_path: Path) -> None:

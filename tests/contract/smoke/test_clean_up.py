@@ -95,7 +95,7 @@ async def test_whatever_befalls_a_write_nothing_is_left(
         if how == "lost" and operation in ("create_conversation", "create_classic_thread"):
             continue
         azure.faults.add(Fault(operation, times=1, **faults[how]))  # type: ignore[arg-type]
-    _, left = await played(config, ALL)
+    _, left = await played(config, ALL, Patience(2.0, 0.02))
     assert (left, left_in(azure)) == ([], [])
 
 
