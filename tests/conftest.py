@@ -36,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[REPORT] = []
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks for users and rights, where the control plane is the embedded one: it has none."""
+    if config.getoption("--control-plane") == "real":
+        return
+    needs_rights = [item for item in items if item.get_closest_marker("needs_rights")]
+    if needs_rights:
+        config.hook.pytest_deselected(items=needs_rights)
+        items[:] = [item for item in items if item not in needs_rights]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what tests measured."""
     if config.stash[REPORT]:

@@ -97,9 +97,8 @@ async def test_a_lost_answer_ends_in_exactly_one_agent_as_asked_for(
         return [f"{call.operation} #{call.occurrence}, {loss.reason}: {problem}" for problem in broken]
 
     played = await asyncio.gather(*(play(call, loss) for call, loss in cases))
-    report(
-        f"lost answers on {action.generation}: {action.name} with {len(cases)} of {len(calls) * len(LOSSES)} losses"
-    )
+    story = f"{action.generation}: {action.name}"
+    report(f"lost answers on {story} with {len(cases)} of {len(calls) * len(LOSSES)} losses")
     assert [problem for broken in played for problem in broken] == []
 
 

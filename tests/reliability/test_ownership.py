@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
-from tests.harness.planes import create_namespace
+from tests.harness.planes import EmbeddedPlane, create_namespace
 from tests.harness.planes import embedded_plane as another_plane
 from tests.harness.stage import CLUSTER_ID, FINALIZER, MODEL, condition, is_about
 from tests.reliability.actions import ANOTHER_PURPOSE, PURPOSE, STRANGER, stamp_of
@@ -15,6 +15,7 @@ from tests.reliability.subjects import Subject
 from tests.reliability.workbench import Workbench, nothing_changes
 
 from AgentOperatingSystem.model.errors import OwnershipError
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, Owner, OwnerKind
 from AgentOperatingSystem.reconcile.resource import (
     ADOPT_FROM_ANNOTATION,
@@ -73,12 +74,23 @@ FOREIGN = (
 )
 
 
+@pytest.mark.parametrize("generation", list(RuntimeType))
 @pytest.mark.parametrize("policy", ["Delete", "Orphan"])
 @pytest.mark.parametrize("foreign", [pytest.param(one, id=one.reason) for one in FOREIGN])
-async def test_what_is_not_ours_is_never_touched(workbench: Workbench, foreign: Foreign, policy: str) -> None:
+async def test_what_is_not_ours_is_never_touched(
+    embedded_plane: EmbeddedPlane,
+    projects: EmbeddedFoundry,
+    foreign: Foreign,
+    policy: str,
+    generation: RuntimeType,
+) -> None:
+    workbench = Workbench(embedded_plane, projects, generation=generation)
     subject = workbench.subject(NAME)
     stamp = foreign.stamp(subject.owner)
-    workbench.project.add_agent(NAME, MODEL, instructions="As they like it.", metadata=stamp)
+    if generation is RuntimeType.FOUNDRY_CLASSIC:
+        workbench.project.add_assistant(MODEL, name=NAME, metadata=stamp)
+    else:
+        workbench.project.add_agent(NAME, MODEL, instructions="As they like it.", metadata=stamp)
     async with workbench:
         with nothing_changes(workbench.project):
             for spec in ({}, {"purpose": ANOTHER_PURPOSE}, {"enabled": False}, {"enabled": True}):
@@ -89,6 +101,7 @@ async def test_what_is_not_ours_is_never_touched(workbench: Workbench, foreign: 
             await workbench.settle(subject)
             assert subject.read() is None
     assert workbench.project.conversations() == {}
+    assert workbench.project.threads() == {}
 
 
 async def test_the_two_words_of_ownership_do_not_cross(workbench: Workbench) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
 from tests.harness.polling import eventually
-from tests.reliability.actions import ACTIONS
+from tests.reliability.actions import ACTIONS, CLASSIC_ACTIONS, Action
 from tests.reliability.playground import LOOK_EVERY, WITHIN, Playground
 from tests.reliability.subjects import Project, broken_promises, problems_now
 
@@ -15,15 +15,21 @@ CALM_INTERVALS = 3
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "stories", [pytest.param(ACTIONS, id="Foundry"), pytest.param(CLASSIC_ACTIONS, id="FoundryClassic")]
+)
 def test_two_operators_never_make_two_agents_and_never_fight_for_ever(
-    playground: Playground, report: Callable[[str], None]
+    playground: Playground, report: Callable[[str], None], stories: Sequence[Action]
 ) -> None:
     # An agent that is let go twice may keep a version too many: it is nobody's to prune.
-    actions = [action for action in ACTIONS if action.expected.ours]
+    actions = [action for action in stories if action.expected.ours]
     subjects = [playground.subject(action) for action in actions for _ in range(2)]
     namespaces = [subject.namespace for subject in subjects]
     playground.bring_about(subjects)
-    operators = [playground.operator(namespaces, name, interval=1) for name in ("one", "other")]
+    operators = [
+        playground.operator(namespaces, name, interval=1, generation=stories[0].generation)
+        for name in ("one", "other")
+    ]
     try:
         for operator in operators:
             operator.start()
@@ -48,7 +54,8 @@ def test_two_operators_never_make_two_agents_and_never_fight_for_ever(
             operator.kill()
     project = Project.of(playground.foundry)
     made = sum(agent.next_number - 1 - len(agent.versions) for agent in project.agents.values())
-    report(f"two operators on {len(subjects)} resources: {made} versions were made and pruned again")
+    story = f"two operators on {len(subjects)} resources of {stories[0].generation}"
+    report(f"{story}: {made} versions were made and pruned again")
     assert {str(one): broken_promises(one, one.see(project), tellers=2) for one in subjects} == {
         str(one): [] for one in subjects
     }

@@ -408,9 +408,8 @@ def test_without_the_cluster_nobody_elses_identity_is_taken(foundry: EmbeddedFou
     assert "KUBECONFIG" in nowhere.stderr
 
 
+@pytest.mark.needs_rights
 def test_who_may_not_read_the_secret_is_told_the_right_and_the_way_out(stage: Stage, tmp_path: Path) -> None:
-    if stage.plane.name == "embedded":
-        pytest.skip("the embedded API knows no users")
     kubeconfig = stage.plane.admit_operator(stage.namespace, cluster_wide=False, identity=False)
     allowed = stage.foundry.base_url.removeprefix("http://")
     aos_plan = Cli(

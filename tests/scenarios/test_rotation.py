@@ -157,9 +157,8 @@ def test_a_token_that_is_revoked_is_fetched_anew_with_the_new_secret_at_the_next
     assert len(project.agents()["ceo"].versions) == 2
 
 
+@pytest.mark.needs_rights
 def test_a_secret_that_the_operator_may_not_read_is_told_with_the_role_to_bind(tenants: Tenants) -> None:
-    if tenants.plane.name == "embedded":
-        pytest.skip("the embedded API knows no users")
     stage = tenants.namespace(lends_secrets=False)
     team = f"team-{stage.namespace}"
     project = tenants.project(team, team)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from AgentOperatingSystem.api.v1alpha1 import PurposeDrivenAgentStatus
-from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.definition import ObservedAgent, Tool
 from AgentOperatingSystem.model.errors import AOSError
 from AgentOperatingSystem.model.facts import ModelFinding, RuntimeFacts, RuntimeType
 from AgentOperatingSystem.model.message import Message
@@ -103,6 +103,9 @@ class Runtime(Protocol):
 
     async def messages(self, thread_id: str) -> list[Message]:
         """What was said on a thread, the oldest first."""
+
+    async def thread_tools(self, thread_id: str) -> tuple[Tool, ...]:
+        """What a thread itself gives to tools, beside what its agent has."""
 
     async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Say `messages` on a thread without having them answered."""

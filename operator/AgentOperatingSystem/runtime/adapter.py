@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
+from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent, Tool
 from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.stamp import Stamp
 
@@ -102,6 +102,9 @@ class RuntimeAdapter(Protocol):
 
     async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Say `messages` on a thread, in their order, without an answer. Never retried."""
+
+    async def thread_tools(self, thread_id: str) -> tuple[Tool, ...]:
+        """What a thread itself gives to tools, beside what its agent has; nothing where threads cannot."""
 
     async def ask(
         self, agent: ObservedAgent, version: str, thread_id: str, text: str, execute: ToolExecutor

@@ -15,7 +15,7 @@ import openai
 from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
 
-from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
+from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent, Tool
 from AgentOperatingSystem.model.errors import DefinitionRejected, NotFound, RuntimeFailure
 from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.model.message import Message
@@ -211,6 +211,9 @@ class FoundryAdapter:
             items = [_item(message) for message in messages[start : start + ITEMS]]
             request = HttpRequest("POST", path, json={"items": items})
             await self._openai("add_messages", request, "data", writes=True)
+
+    async def thread_tools(self, thread_id: str) -> tuple[Tool, ...]:  # noqa: ARG002 - there are none
+        return ()
 
     async def ask(
         self, agent: ObservedAgent, version: str, thread_id: str, text: str, execute: ToolExecutor

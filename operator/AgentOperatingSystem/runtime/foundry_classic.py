@@ -17,7 +17,7 @@ from typing import Any
 from azure.ai.agents.aio import AgentsClient
 from azure.core.rest import HttpRequest
 
-from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent
+from AgentOperatingSystem.model.definition import DesiredAgent, ObservedAgent, Tool
 from AgentOperatingSystem.model.errors import (
     AOSError,
     DefinitionRejected,
@@ -43,6 +43,7 @@ from AgentOperatingSystem.runtime.classic_wire import (
     message_from_wire,
     message_to_wire,
     output_to_wire,
+    tools_from_wire,
 )
 from AgentOperatingSystem.runtime.config import CONTROL_SECONDS, RuntimeConfig
 from AgentOperatingSystem.runtime.connection import azure_credential, azure_options
@@ -158,6 +159,14 @@ class FoundryClassicAdapter:
         path = f"{_thread(thread_id)}/messages"
         for message in messages:
             await self._say(thread_id, "add_messages", path, message_to_wire(message))
+
+    async def thread_tools(self, thread_id: str) -> tuple[Tool, ...]:
+        try:
+            thread = await self._read("get_thread", _thread(thread_id))
+        except NotFound:
+            return ()
+        resources = thread.get("tool_resources") or {}
+        return tuple(tools_from_wire([{"type": kind} for kind in resources], resources))
 
     async def ask(
         self,

@@ -20,6 +20,7 @@ from AgentOperatingSystem.model.definition import (
     AgentDefinition,
     DesiredAgent,
     ObservedAgent,
+    Tool,
     definition_hash,
 )
 from AgentOperatingSystem.model.deployment import deployment_name
@@ -273,6 +274,10 @@ class AgentRuntimeProvider:
     async def messages(self, thread_id: str) -> list[Message]:
         """What was said on a thread, the oldest first."""
         return await self._connected()[0].messages(thread_id)
+
+    async def thread_tools(self, thread_id: str) -> tuple[Tool, ...]:
+        """What a thread itself gives to tools, beside what its agent has."""
+        return await self._connected()[0].thread_tools(thread_id)
 
     async def add_messages(self, thread_id: str, messages: Sequence[Message]) -> None:
         """Say `messages` on a thread without having them answered."""

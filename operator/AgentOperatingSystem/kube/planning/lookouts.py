@@ -7,7 +7,7 @@ anybody else.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,14 +15,10 @@ from typing import Any
 from AgentOperatingSystem.kube.client import KubernetesCluster, connect
 from AgentOperatingSystem.kube.runtimes.pool import RuntimePool, Tenancy
 from AgentOperatingSystem.kube.runtimes.reading import Reader
-from AgentOperatingSystem.model.definition import Tool
 from AgentOperatingSystem.model.errors import ConfigurationError, NotAuthorized
-from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.guard import Guard
 from AgentOperatingSystem.reconcile.offer import RuntimeResource
-from AgentOperatingSystem.reconcile.preview import Lookout
-from AgentOperatingSystem.reconcile.resource import Resource, RuntimeKey
-from AgentOperatingSystem.runtime.adapter import RuntimeAdapter
+from AgentOperatingSystem.reconcile.resource import RuntimeKey
 from AgentOperatingSystem.runtime.config import RuntimeConfig
 from AgentOperatingSystem.runtime.identity import OwnIdentity
 from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
@@ -120,63 +116,18 @@ def _because(error: NotAuthorized | ConfigurationError) -> str:
     return "you may not" if isinstance(error, NotAuthorized) else str(error).rstrip(".")
 
 
-class LookoutProvider(AgentRuntimeProvider):
-    """A runtime that is looked at; of a classic thread it can also tell what that thread gives to tools."""
-
-    def __init__(self, config: RuntimeConfig, *, guard: Guard) -> None:
-        facts = config.facts()
-        self._classic: Any = None
-        if facts.type is RuntimeType.FOUNDRY_CLASSIC:
-            self._classic = _classic_adapter(facts.endpoint, config, guard)
-        super().__init__(config, adapter=self._classic, guard=guard)
-
-    async def thread_tools(self, thread_id: str) -> Sequence[Tool]:
-        """See `reconcile.preview.Lookout`."""
-        tools: Sequence[Tool] = await self._classic.thread_tools(thread_id) if self._classic else ()
-        return tools
-
-
-def _classic_adapter(endpoint: str, config: RuntimeConfig, guard: Guard) -> RuntimeAdapter:
-    """The classic adapter, which reads a thread's own resources as well."""
-    from AgentOperatingSystem.runtime.calls import segment  # noqa: PLC0415 - each generation on use
-    from AgentOperatingSystem.runtime.classic_wire import tools_from_wire  # noqa: PLC0415
-    from AgentOperatingSystem.runtime.foundry_classic import FoundryClassicAdapter  # noqa: PLC0415
-
-    class ThreadReader(FoundryClassicAdapter):
-        async def thread_tools(self, thread_id: str) -> Sequence[Tool]:
-            thread = await self._read("get_thread", f"/threads/{segment(thread_id)}")
-            resources = thread.get("tool_resources") or {}
-            return tools_from_wire([{"type": kind} for kind in resources], resources)
-
-    return ThreadReader(endpoint, config, guard=guard)
-
-
-class Pool:
-    """The runtimes of a pool that `pool_to_look_at` made. See `reconcile.preview.Lookouts`."""
-
-    def __init__(self, pool: RuntimePool) -> None:
-        self._pool = pool
-
-    @asynccontextmanager
-    async def open(self, resource: Resource, generation: RuntimeType | None = None) -> AsyncIterator[Lookout]:
-        """The resource's runtime."""
-        async with self._pool.open(resource, generation) as runtime:
-            if not isinstance(runtime, LookoutProvider):
-                raise AssertionError(f"{resource.key}: a runtime that is more than looked at")  # noqa: TRY004
-            yield runtime
-
-
 @asynccontextmanager
 async def pool_to_look_at(
     config: RuntimeConfig, reader: Reader, tenancy: Tenancy, *, as_me: bool
-) -> AsyncIterator[Pool]:
+) -> AsyncIterator[RuntimePool]:
     """The runtimes that resources name, connected on use, until the context ends."""
 
-    def connected(config: RuntimeConfig, *, guard: Guard) -> LookoutProvider:
-        return LookoutProvider(replace(config, identity=OwnIdentity()) if as_me else config, guard=guard)
+    def connected(config: RuntimeConfig, *, guard: Guard) -> AgentRuntimeProvider:
+        seen_as = replace(config, identity=OwnIdentity()) if as_me else config
+        return AgentRuntimeProvider(seen_as, guard=guard)
 
     pool = RuntimePool(config, reader, tenancy, guard=nothing_is_written, connect=connected)
     try:
-        yield Pool(pool)
+        yield pool
     finally:
         await pool.close()
