@@ -19,10 +19,10 @@ from tests.harness.process import resident_megabytes
 from tests.harness.tenants import Tenants, agent, open_tenants, own_runtime, secret_manifest
 
 AGENTS = 100
-PROJECTS = (1, 2)
+PROJECTS = (1, 2, 5, 10)
 WITHIN_SECONDS = 120.0
-# Two looks of every runtime, and the workers of kopf gone that were idle.
-REST_SECONDS = 7.0
+# Until connections that were idle are closed, and the workers of kopf gone.
+REST_SECONDS = 30.0
 LIMIT_MEGABYTES = 130
 
 

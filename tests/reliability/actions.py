@@ -64,7 +64,12 @@ class Action:
         """How often an agent is made for it: an assistant that is switched off is gone."""
         if self.generation is RuntimeType.FOUNDRY:
             return 1
-        return 1 + int(self.name == "enable") + int(self.ends_on is RuntimeType.FOUNDRY)
+        return 1 + int(self.name == "enable") + int(self.moves)
+
+    @property
+    def moves(self) -> bool:
+        """True when it ends on another generation than the one where it begins."""
+        return self.ends_on is not self.generation
 
     @property
     def ends_on(self) -> RuntimeType:

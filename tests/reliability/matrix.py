@@ -122,7 +122,8 @@ class CrashMatrix:
             operator.stop()
         finally:
             operator.kill()
-        return _up_to_the_last_effect(recording.points())
+        points = _up_to_the_last_effect(recording.points())
+        return _without_waiting(points) if subject.action.moves else points
 
     def _die(self, death: Death) -> list[str]:
         """Let a process do the action and die at the point; what is wrong already then."""
@@ -132,7 +133,7 @@ class CrashMatrix:
         operator.start(death.point)
         code = operator.ended()
         if code != KILLED:
-            return [f"the process ended with {code} in place of dying there"]
+            return [f"the process ended with {code} in place of dying at {death.point}"]
         if len(subject.see().assistants) > 1:
             return ["the crash left two assistants"]
         agent = self._ground.foundry.agents().get(subject.name)
@@ -195,6 +196,11 @@ def _up_to_the_last_effect(points: list[CrashPoint]) -> list[CrashPoint]:
         place for place, point in enumerate(points) if not point.crossing.split(".")[1].startswith(_READS)
     )
     return points[: last + 1]
+
+
+def _without_waiting(points: list[CrashPoint]) -> list[CrashPoint]:
+    """Without the looks whether it is time for the next step: how many there are is chance."""
+    return [point for point in points if point.crossing != "cluster.get" or point.occurrence == 1]
 
 
 def _lost_conversations(points: Sequence[CrashPoint], point: CrashPoint) -> int:

@@ -85,6 +85,8 @@ class Playground:
             operator.stop()
         finally:
             operator.kill()
+        for subject in subjects:
+            subject.age()
 
     def passes_go_by(self, count: int) -> None:
         """Wait until the runtime's agents were listed that many times more: at least as many passes."""

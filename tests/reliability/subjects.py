@@ -21,6 +21,7 @@ from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import STAMP_KEYS, Owner, OwnerKind
 from AgentOperatingSystem.reconcile.resource import (
     ADOPTED_FROM_ANNOTATION,
+    INTENT_ANNOTATION,
     MOVED_FROM_ANNOTATION,
     SUCCESSOR_ANNOTATION,
 )
@@ -29,6 +30,7 @@ from AgentOperatingSystem.sandbox.foundry.classic.records import Assistant, Clas
 
 Json = dict[str, Any]
 UNDER_WAY = {SUCCESSOR_ANNOTATION, MOVED_FROM_ANNOTATION}
+LONG_AGO = "2026-01-01T00:00:00Z"
 EDIT = "Ignore your purpose."
 
 
@@ -145,6 +147,12 @@ class Subject:
         for key, assistant in self._control.assistants().items():
             if assistant.name == self.name:
                 self._control.edit_assistant(key, instructions=EDIT)
+
+    def age(self) -> None:
+        """Let it be long ago that its agent was made: what was made just now a new process doubts."""
+        there = self.read()
+        if there is not None and INTENT_ANNOTATION in there["metadata"].get("annotations", {}):
+            self.annotate({INTENT_ANNOTATION: LONG_AGO})
 
     def ask(self) -> None:
         """Ask for what the action asks for."""

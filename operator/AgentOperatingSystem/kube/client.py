@@ -34,6 +34,7 @@ from AgentOperatingSystem.model.errors import ConfigurationError
 from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.reconcile.ports import ClusterFailure, Notice, ResourceChanged
 from AgentOperatingSystem.reconcile.resource import ObjectKey, Resource
+from AgentOperatingSystem.runtime.lastword import LastWord
 
 COMPONENT = "aos-operator"
 JSON = "application/json"
@@ -50,15 +51,17 @@ class Forbidden(ClusterFailure):
     """The API server does not let the operator do that."""
 
 
-async def connect() -> client.ApiClient:
+async def connect(last_word: LastWord | None = None) -> client.ApiClient:
     """A client with the pod's service account, or outside a cluster with KUBECONFIG's current context.
 
-    Raises ConfigurationError when there is neither.
+    Its writes are sent only if `last_word` lets them. Raises ConfigurationError when there is neither.
     """
     settings = client.Configuration()
     settings.connection_pool_maxsize = CONNECTIONS
     # Two trips to a thread for each request otherwise, to look for proxies and passwords that are not there.
     settings.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
+    if last_word is not None:
+        settings.client_session_kwargs["request_class"] = last_word.request_class()
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         config.load_incluster_config(client_configuration=settings)
         return client.ApiClient(settings)

@@ -42,6 +42,7 @@ from AgentOperatingSystem.reconcile.brake import DeletionBrake
 from AgentOperatingSystem.reconcile.reconciler import Reconciler
 from AgentOperatingSystem.runtime.config import RuntimeConfig
 from AgentOperatingSystem.runtime.endpoints import AllowedEndpoints
+from AgentOperatingSystem.runtime.lastword import LastWord
 
 # How long passes in flight may take to end; a pod's usual grace is 30 s, and kopf and the Lease need some.
 STOP_SECONDS = 25.0
@@ -71,8 +72,9 @@ async def run_operator(config: RuntimeConfig, options: OperatorOptions) -> None:
     health = Health()
     try:
         with served_health(options.liveness_port, health):
-            async with beside(health) as side, await connect() as api:
-                await _stand_by_and_serve(config, options, api, side, stops)
+            last_word = LastWord()
+            async with beside(health) as side, await connect(last_word) as api:
+                await _stand_by_and_serve(config, options, api, side, stops, last_word=last_word)
     except asyncio.CancelledError:
         if start is None or not stops.asked:
             raise
@@ -87,10 +89,16 @@ def _give_up(start: asyncio.Task[Any] | None) -> None:
 
 
 async def _stand_by_and_serve(
-    config: RuntimeConfig, options: OperatorOptions, api: client.ApiClient, side: Beside, stops: StopRequests
+    config: RuntimeConfig,
+    options: OperatorOptions,
+    api: client.ApiClient,
+    side: Beside,
+    stops: StopRequests,
+    *,
+    last_word: LastWord,
 ) -> None:
     leadership = side.candidate(_located(options.lease, options.namespaces)) if options.lease else None
-    guard = leadership.guard if leadership else unguarded
+    guard = last_word.guard = leadership.guard if leadership else unguarded
     echoes = Echoes()
     cluster = KubernetesCluster(api, guard=guard, echoes=echoes)
     cluster_id = config.cluster_id or await cluster.cluster_id()

@@ -12,9 +12,9 @@ from AgentOperatingSystem.reconcile.resource import Resource
 logger = logging.getLogger(__name__)
 
 _DONE = {
-    Step.CREATE: ("Created", "Created agent {name}{version} on {deployment}."),
-    Step.UPDATE: ("Updated", "Updated agent {name}{version}: {differences} changed."),
-    Step.ADOPT: ("Adopted", "Took over agent {name}{version}."),
+    Step.CREATE: ("Created", "Created agent {name}{with_version} on {deployment}."),
+    Step.UPDATE: ("Updated", "Updated agent {name}{to_version}: {differences} changed."),
+    Step.ADOPT: ("Adopted", "Took over agent {name}{as_version}."),
     Step.ENABLE: ("Enabled", "Enabled agent {name}."),
     Step.DISABLE: ("Disabled", "Disabled agent {name}; nothing of it is lost."),
     Step.RELEASE: ("Released", "Left agent {name} in the runtime, without our stamp."),
@@ -22,7 +22,7 @@ _DONE = {
 }
 _CORRECTED = (
     "DriftCorrected",
-    "Agent {name} was edited in the runtime ({differences}); it is as the spec says again{version}.",
+    "Agent {name} was edited in the runtime ({differences}); it is as the spec says again{as_version}.",
 )
 
 
@@ -36,9 +36,12 @@ async def announce(cluster: Cluster, resource: Resource, plan: Plan, observed: O
 
 def _notice(told: tuple[str, str], plan: Plan, observed: ObservedAgent | None) -> Notice:
     reason, text = told
+    version = observed.version if observed else ""
     message = text.format(
         name=plan.name,
-        version=f", version {observed.version}," if observed and observed.version else "",
+        with_version=f", version {version}," if version else "",
+        to_version=f" to version {version}" if version else "",
+        as_version=f" as version {version}" if version else "",
         deployment=observed.definition.deployment if observed else "",
         differences=", ".join(plan.differences),
     )

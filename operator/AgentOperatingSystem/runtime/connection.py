@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
 
 from AgentOperatingSystem.model.errors import ConfigurationError, NotAllowed
+from AgentOperatingSystem.model.guard import Guard, unguarded
 from AgentOperatingSystem.runtime.config import CONTROL_SECONDS, RuntimeConfig
 from AgentOperatingSystem.runtime.credentials import (
     CONNECT_SECONDS,
@@ -21,6 +22,7 @@ from AgentOperatingSystem.runtime.credentials import (
     credential_for,
 )
 from AgentOperatingSystem.runtime.endpoints import Endpoint, InvalidEndpoint
+from AgentOperatingSystem.runtime.lastword import guarded_transport
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineRequest, PipelineResponse
@@ -34,13 +36,13 @@ UNAUTHORIZED = 401
 class Connection:
     """The two clients of a project: `project` for all but the answers, which come through `openai`."""
 
-    def __init__(self, endpoint: str, config: RuntimeConfig) -> None:
+    def __init__(self, endpoint: str, config: RuntimeConfig, guard: Guard = unguarded) -> None:
         from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - Azure is imported on use
 
         self._endpoint = _parsed(endpoint)
         self._timeout = config.timeout
         self._credential = azure_credential(endpoint, config)
-        options = azure_options(endpoint, config, self._credential)
+        options = azure_options(endpoint, config, self._credential, guard)
         self.project = AIProjectClient(self._endpoint.url, self._credential, **options)
 
     @cached_property
@@ -64,12 +66,12 @@ class Connection:
         await self._credential.close()
 
 
-def connect(endpoint: str, config: RuntimeConfig) -> Connection:
+def connect(endpoint: str, config: RuntimeConfig, guard: Guard = unguarded) -> Connection:
     """Clients for the project at `endpoint`; nothing is sent yet.
 
     Raises ConfigurationError, and NotAuthorized for an identity that cannot be one.
     """
-    return Connection(endpoint, config)
+    return Connection(endpoint, config, guard)
 
 
 def azure_credential(endpoint: str, config: RuntimeConfig) -> Credential:
@@ -80,16 +82,22 @@ def azure_credential(endpoint: str, config: RuntimeConfig) -> Credential:
     return credential_for(_parsed(endpoint), config.identity)
 
 
-def azure_options(endpoint: str, config: RuntimeConfig, credential: Credential) -> dict[str, Any]:
+def azure_options(
+    endpoint: str, config: RuntimeConfig, credential: Credential, guard: Guard = unguarded
+) -> dict[str, Any]:
     """The options of every client of Azure's, as keyword arguments after endpoint and credential."""
     parsed = _parsed(endpoint)
-    return {
+    waits = {
         "connection_timeout": CONNECT_SECONDS,
         "read_timeout": min(CONTROL_SECONDS, config.timeout),
-        "retry_total": config.max_retries,
-        "permit_redirects": False,
         # Where no proxy is set, aiohttp need not look for one: it does so in a thread, twice a request.
         "use_env_settings": bool(getproxies_environment()),
+    }
+    return {
+        **waits,
+        "transport": guarded_transport(guard, **waits),
+        "retry_total": config.max_retries,
+        "permit_redirects": False,
         "user_agent": USER_AGENT,
         # The SDK can print whole requests, tokens included, when an environment variable says so.
         "logging_enable": False,

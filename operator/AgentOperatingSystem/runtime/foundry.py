@@ -58,7 +58,7 @@ class FoundryAdapter:
 
     def __init__(self, endpoint: str, config: RuntimeConfig, *, guard: Guard = unguarded) -> None:
         self._config = config
-        self._connection = connect(endpoint, config)
+        self._connection = connect(endpoint, config, guard)
         failures = Failures((AzureError, openai.APIError), _read_failure)
         self._calls = Calls(endpoint, config, guard, failures=failures)
         self._call = self._calls.send

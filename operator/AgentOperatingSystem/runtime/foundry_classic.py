@@ -67,7 +67,7 @@ class FoundryClassicAdapter:
     def __init__(self, endpoint: str, config: RuntimeConfig, *, guard: Guard = unguarded) -> None:
         self._timeout = config.timeout
         self._credential = azure_credential(endpoint, config)
-        options = azure_options(endpoint, config, self._credential)
+        options = azure_options(endpoint, config, self._credential, guard)
         self._client = AgentsClient(endpoint, self._credential, **options)
         self._calls = Calls(endpoint, config, guard)
 
