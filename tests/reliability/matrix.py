@@ -141,15 +141,19 @@ class CrashMatrix:
         return [f"the crash left {surplus} surplus versions"] if surplus > 1 else []
 
     def _operator(self, subject: Subject) -> Operator:
-        interval = subject.action.interval
+        return self._serving([subject.namespace], subject.name, subject.action.interval)
+
+    def _serving(self, namespaces: Sequence[str], name: str, interval: int) -> Operator:
+        """An operator for how the actions end."""
+        moves = self._actions[0].moves
         return self._ground.operator(
-            [subject.namespace], subject.name, interval=interval, generation=self._ends_on
+            namespaces, name, interval=interval, generation=self._ends_on, impatient=moves
         )
 
     def _make_good(self, deaths: Sequence[Death]) -> None:
         """Run one operator until nothing is left to do, and some passes more, which must write nothing."""
         namespaces = [death.subject.namespace for death in deaths]
-        operator = self._ground.operator(namespaces, "restarted", interval=2, generation=self._ends_on)
+        operator = self._serving(namespaces, "restarted", interval=2)
         operator.start()
         try:
             for death in deaths:

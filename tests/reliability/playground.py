@@ -24,7 +24,7 @@ from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry
 WITHIN = 120.0
 LOOK_EVERY = 0.2
 LISTINGS = ("list_agents", "list_assistants")
-# Where a lost creation is waited for, it is by twice as long as a write may take.
+# A lost creation is waited for twice as long as a write may take; what a move left as long as an answer.
 IMPATIENT = {"RUNTIME_TIMEOUT": "4"}
 
 
@@ -50,11 +50,12 @@ class Playground:
         *,
         interval: int,
         generation: RuntimeType = RuntimeType.FOUNDRY,
+        impatient: bool = False,
     ) -> Operator:
         """An operator for these namespaces, not started; its drift interval is in seconds."""
         environment = {
             "AOS_RUNTIME": generation.value,
-            **({} if generation is RuntimeType.FOUNDRY else IMPATIENT),
+            **(IMPATIENT if impatient or generation is RuntimeType.FOUNDRY_CLASSIC else {}),
             "AZURE_AI_PROJECT_ENDPOINT": self.foundry.endpoint,
             "AZURE_AI_MODEL_DEPLOYMENT": MODEL,
             "AOS_CLUSTER_ID": CLUSTER_ID,

@@ -112,7 +112,7 @@ def test_a_runtime_tells_how_it_is(tenants: Tenants) -> None:
         what="the agent is counted",
     )
     status = told["status"]
-    assert status["deployments"] == sorted(DEPLOYMENTS)
+    assert set(DEPLOYMENTS) <= set(status["deployments"])
     assert "lastError" not in status
     head, row = stage.kubectl("get", "art", "board").stdout.splitlines()
     assert head.split() == ["NAME", "READY", "REASON", "TYPE", "AGENTS", "AGE"]
@@ -123,7 +123,7 @@ def test_a_runtime_tells_how_it_is(tenants: Tenants) -> None:
     stage.kubectl.apply(own_runtime("board", project.endpoint, team, maxAgents=2))
     refused = tenants.runtime("board", "NotAuthorized", stage)
     assert "Foundry User" in refused["status"]["lastError"]["message"]
-    assert refused["status"]["deployments"] == sorted(DEPLOYMENTS), "what was seen last is kept"
+    assert set(DEPLOYMENTS) <= set(refused["status"]["deployments"]), "what was seen last is kept"
     project.admit([team])
     stage.kubectl.apply(own_runtime("board", project.endpoint, team, maxAgents=3))
     mended = tenants.runtime("board", "Connected", stage)

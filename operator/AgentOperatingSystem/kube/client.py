@@ -42,7 +42,7 @@ MERGE_PATCH = "application/merge-patch+json"
 REQUEST_SECONDS = 30.0
 # Each is a handshake and a quarter of a megabyte of buffers in asyncio's TLS: what a burst of passes asks
 # for is done as soon over a few.
-CONNECTIONS = 16
+CONNECTIONS = 8
 
 logger = logging.getLogger(__name__)
 

@@ -202,6 +202,9 @@ class Resource:
         """The name that the agent was made under, or None when nothing was made."""
         if self.recorded_endpoint is None:
             return None
+        made = self.made
+        if made is not None and made.type == RuntimeType.FOUNDRY:
+            return made.agent_id  # its id is its name there, and nobody but the operator writes the status
         return self.annotations.get(NAME_ANNOTATION) or self.agent_name
 
     @property

@@ -258,7 +258,7 @@ def _who(identity: Identity) -> str:
 def _mend(identity: Identity) -> str:
     role = f"and that it has the role {ROLE} on the project."
     if isinstance(identity, ServicePrincipal):
-        return f"check the tenant, the client id and the client secret in the runtime's Secret, {role}"
+        return f"check the tenant, the client id and the client secret in {identity.kept_in}, {role}"
     if isinstance(identity, WorkloadIdentity):
         return (
             "check the runtime's client id and tenant, that the application has a federated credential for "

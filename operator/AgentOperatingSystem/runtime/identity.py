@@ -26,11 +26,12 @@ class WorkloadIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ServicePrincipal:
-    """A tenant's own application and its client secret."""
+    """A tenant's own application and its client secret; `kept_in` says in words where that is kept."""
 
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    kept_in: str = "the runtime's Secret"
 
 
 Identity = OwnIdentity | WorkloadIdentity | ServicePrincipal

@@ -282,7 +282,8 @@ class RuntimePool:
             if not runtime.deleting or known is None:
                 raise
             return known.config.identity
-        return ServicePrincipal(principal.tenant_id, principal.client_id, secret)
+        where = f"the Secret {reference.name} in {runtime.key.namespace}"
+        return ServicePrincipal(principal.tenant_id, principal.client_id, secret, where)
 
 
 class OneRuntime:
