@@ -14,8 +14,10 @@ YOUNG, MIDDLE, OLD = 10_000, 20, 50
 
 # glibc keeps ever larger blocks for itself the larger those were that it got back, such as the buffers of TLS
 # connections, 256 KB each: after a burst megabytes stay that nobody uses. With fixed bounds they go back.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+# And each thread would get a pool of its own, of which the operator's few short ones need none.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGE = 128 * 1024
+POOLS = 2
 
 
 def settle_memory() -> None:
@@ -38,3 +40,4 @@ def _give_back_what_is_large() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE)
         mallopt(M_TRIM_THRESHOLD, LARGE)
+        mallopt(M_ARENA_MAX, POOLS)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from AgentOperatingSystem.model.definition import Tool, tool_content
 from AgentOperatingSystem.model.facts import RuntimeFacts, RuntimeType
 from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.plan import plan_removal
@@ -121,15 +122,17 @@ class Moves:
         former = resource.moved_from
         if former is None or not (at_once or self._clock() - former.since >= _settling(runtime.facts())):
             return resource
-        identity = identity_of(resource, runtime.facts())
+        identity, left = identity_of(resource, runtime.facts()), ""
         async with self._runtimes.open(resource, CLASSIC) as classic:
             await _remove_agent(classic, resource, former)
             if former.thread_id and await classic.thread_owner(former.thread_id) == identity.owner:
+                left = _left_behind(await classic.thread_tools(former.thread_id))
                 said = _speakable(await classic.messages(former.thread_id))
                 resource = await self._carry_late(resource, runtime, former, said[former.carried :])
                 await classic.delete_thread(former.thread_id)
         resource = await self._cluster.annotate(resource, {MOVED_FROM_ANNOTATION: None})
-        text = f"Moved agent {identity.name} from FoundryClassic to Foundry; nothing classic is left of it."
+        moved = f"Moved agent {identity.name} from FoundryClassic to Foundry; nothing classic is left of it."
+        text = f"{moved}{left}"
         await self._cluster.emit(resource, Notice("Moved", text))
         logger.info("%s", text)
         return resource
@@ -182,6 +185,18 @@ def _classic_thread(resource: Resource) -> str | None:
     begun = resource.annotations.get(SUCCESSOR_ANNOTATION)
     candidates = (thread for thread in resource.known_threads if thread != begun)
     return next((thread for thread in candidates if belongs_to(thread, CLASSIC)), None)
+
+
+def _left_behind(tools: Sequence[Tool]) -> str:
+    """A sentence on what the thread itself gave to tools, for which a conversation has no place."""
+    ids = [
+        one
+        for tool in tools
+        for key, value in tool_content(tool).items()
+        if key in ("fileIds", "vectorStoreIds")
+        for one in value
+    ]
+    return f" Not carried over, since only its thread had them: {', '.join(ids)}." if ids else ""
 
 
 def _speakable(said: Sequence[Message]) -> list[Message]:

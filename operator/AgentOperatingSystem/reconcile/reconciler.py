@@ -25,6 +25,7 @@ from AgentOperatingSystem.model.errors import (
     Held,
     Migrating,
     PassAbandoned,
+    RuntimeFailure,
     RuntimeUnavailable,
 )
 from AgentOperatingSystem.model.facts import RuntimeFacts
@@ -194,7 +195,7 @@ class Reconciler:
             resource = await self._cluster.annotate(resource, notes)
         await self._tidy(resource, runtime, desired, plan, observed)
         if resource.moved_from is not None:
-            resource = await self._moves.clean_up(resource, runtime)
+            resource = await self._clean_up(resource, runtime)
         _tell_new_drift(resource, plan)
         drift = plan.drift if Step.UPDATE not in plan.steps else ()
         return Findings(facts, desired, observed, thread_id, drift, model), plan, resource
@@ -210,11 +211,24 @@ class Reconciler:
         if Step.CREATE in plan.steps:
             resource = await self._moves.note_creation(resource)
         observed = await self._apply(resource, runtime, plan)
+        if observed is not None and observed.failed:
+            raise RuntimeFailure(
+                "The runtime could not prepare the new agent, and the classic one goes on; see it in the "
+                "Foundry portal, or change the spec."
+            )
         if desired.agent.enabled and (observed is None or not observed.ready):
             raise Migrating("The runtime prepares the new agent; the classic one goes on until it is ready.")
         await self._tidy(resource, runtime, desired, plan, observed)
         resource = await self._moves.switch(resource, runtime, filled)
         return replace(findings, observed=observed, thread_id=filled.thread_id), plan, resource
+
+    async def _clean_up(self, resource: Resource, runtime: Runtime) -> Resource:
+        """Remove what a move left behind. That it cannot be reached says nothing about the agent itself."""
+        try:
+            return await self._moves.clean_up(resource, runtime)
+        except RuntimeFailure as error:
+            logger.warning("what the move left on FoundryClassic is still there: %s", error)
+            return resource
 
     async def _plan(self, resource: Resource, runtime: Runtime, desired: DesiredState) -> Plan:
         """The plan, made from a fresh look whenever something is to be written."""
