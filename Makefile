@@ -33,8 +33,9 @@ e2e: $(READY) ## Run the scenarios on a real etcd and kube-apiserver (built once
 	@$(BIN)/python tests/e2e/controlplane fetch --controllers
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --numprocesses=2 --dist=loadfile \
 		tests/e2e tests/scenarios tests/contract/kubernetes tests/contract/kubectl
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --all-crash-points tests/reliability/test_crash_matrix.py
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --all-crash-points \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --all-crash-points --numprocesses=3 --dist=worksteal \
+		tests/reliability/test_crash_matrix.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --control-plane=real --all-crash-points --numprocesses=2 --dist=worksteal \
 		tests/reliability/test_crash_matrix.py tests/reliability/test_two_operators.py \
 		tests/reliability/test_namespace_deletion.py
 
