@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from unittest import mock
@@ -99,6 +99,11 @@ def points_in(lines: Iterable[str]) -> list[CrashPoint]:
     return points
 
 
+# Whoever starts a process looks how every other one is, and an end can be read once: two threads that read it
+# at the same time take a process that was killed for one that ended with 255.
+_REAPING = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Launch:
     """A start of the command line: in `folder`, where its kubeconfig is, with all output going to `log`."""
@@ -113,8 +118,16 @@ class Launch:
 def launched(launch: Launch) -> ForkServerProcess:
     """The process, started. It ends with the one that started it, even when that one is killed."""
     process = _context().Process(target=_become, args=(launch,), daemon=True)
-    process.start()
+    with _REAPING:
+        process.start()
     return process
+
+
+def exit_code(process: ForkServerProcess, within: float | None = 0.0) -> int | None:
+    """How the process ended; None when it has not within so many seconds, which None has no end of."""
+    connection.wait([process.sentinel], within)
+    with _REAPING:
+        return process.exitcode
 
 
 def _context() -> ForkServerContext:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.harness.crashing import KUBECONFIG, Launch, Script, launched
+from tests.harness.crashing import KUBECONFIG, Launch, Script, exit_code, launched
 
 ENDS_WITHIN = 60.0
 KILLED = -signal.SIGKILL
@@ -60,8 +60,7 @@ class Operator:
     def ended(self) -> int:
         """Wait until it has ended by itself; its exit code, KILLED when it killed itself."""
         assert self._process is not None, "the operator does not run"
-        self._process.join(ENDS_WITHIN)
-        code = self._process.exitcode
+        code = exit_code(self._process, ENDS_WITHIN)
         if code is None:
             self.kill()
             raise AssertionError(f"it did not end within {ENDS_WITHIN:g} s:\n{self.last_words}")
@@ -79,12 +78,12 @@ class Operator:
         """SIGKILL. Nothing happens when it does not run."""
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            exit_code(self._process, None)
             self._process = None
 
     def check_running(self) -> None:
         """Raises AssertionError when it has ended by itself."""
-        code = self._process.exitcode if self._process is not None else None
+        code = exit_code(self._process) if self._process is not None else None
         assert code is None, f"the operator ended by itself with {code}:\n{self.last_words}"
 
     @property
