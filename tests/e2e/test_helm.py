@@ -39,7 +39,10 @@ pytestmark = pytest.mark.timeout(1800)
 
 CRD = f"purposedrivenagents.{GROUP}"
 CRDS = (CRD, f"agentruntimes.{GROUP}", f"clusteragentruntimes.{GROUP}")
-OPERATOR_VALUES = sorted(path for path in (EXAMPLES / "helm").glob("*.yaml") if path.stem != "agents")
+AGENTS_VALUES = ("agents", "team")
+OPERATOR_VALUES = sorted(
+    path for path in (EXAMPLES / "helm").glob("*.yaml") if path.stem not in AGENTS_VALUES
+)
 SERVICE_MONITOR = ROOT / "tests" / "chart" / "servicemonitors.yaml"
 
 
