@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from tests.harness.crashing import CrashPoint
-from tests.reconcile.desk import CEO, DEPLOYMENTS, SPEC, MovingDesk
+from tests.reconcile.desk import CEO, DEPLOYMENTS, SPEC, MovingDesk, open_desk
 from tests.reconcile.moving import CLASSIC, At, Killed, until, watched
 
 from AgentOperatingSystem.model.crossing import Moment
 from AgentOperatingSystem.model.definition import ObservedAgent
+from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
 from AgentOperatingSystem.reconcile.ports import ClusterFailure
 from AgentOperatingSystem.reconcile.reconciler import Result
@@ -325,3 +326,15 @@ async def test_a_thread_outlives_being_switched_off_and_the_loss_of_notes(accoun
             assert list(desk.project.threads()) == [thread]
         assert desk.runtimes.chosen is CLASSIC
         assert len(desk.project.assistants()) == 1
+
+
+async def test_what_is_told_of_a_disabled_agent_is_told_once(foundry: EmbeddedFoundry) -> None:
+    async with open_desk(foundry, type=RuntimeType.FOUNDRY_CLASSIC) as desk:
+        desk.cluster.put(CEO, SPEC)
+        await desk.pass_over()
+        desk.cluster.put(CEO, {**SPEC, "enabled": False})
+        await desk.pass_over()
+        assert desk.says("Ready") == "True/Disabled"
+        desk.cluster.writes.clear()
+        await desk.pass_over()
+        assert desk.cluster.writes == []

@@ -161,7 +161,13 @@ class CrashMatrix:
                 _wait_for(death)
             before = _versions(deaths)
             self._ground.passes_go_by(QUIET_PASSES + 1)
-            assert _versions(deaths) == before, "the operator goes on writing though nothing is left to do"
+            after = _versions(deaths)
+            busy = [
+                f"{death.subject.action.name}, {death.point}: {after[str(death.subject)]}"
+                for death in deaths
+                if after[str(death.subject)] != before[str(death.subject)]
+            ]
+            assert not busy, f"the operator goes on writing though nothing is left to do: {busy}"
         finally:
             operator.kill()
 

@@ -219,6 +219,8 @@ def _on_model(resource: Resource, findings: Findings) -> list[Statement]:
     if isinstance(findings.error, ModelNotFound):
         return [Statement(MODEL_AVAILABLE, FALSE, "DeploymentNotFound", str(findings.error))]
     if model is None:
+        if findings.error is None and findings.observed is None:
+            return []  # there is no agent that could be on it, and the next pass could not know any more
         before = known_model(resource, name)
         return [Statement(before.type, before.status, before.reason, before.message)] if before else []
     if model.available:
