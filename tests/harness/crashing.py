@@ -13,7 +13,8 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -83,6 +84,34 @@ class Recording:
     def points(self) -> list[CrashPoint]:
         """Every point that the recorded process passed, in order."""
         return points_in(self.path.read_text(encoding="utf-8").splitlines())
+
+
+class At:
+    """A watcher that does something, once, when it comes to the point."""
+
+    def __init__(self, point: CrashPoint, error: BaseException) -> None:
+        self._point = point
+        self._left = point.occurrence
+        self._error = error
+        self.came = False
+
+    def __call__(self, name: str, moment: Moment) -> None:
+        if (name, moment) != (self._point.crossing, self._point.moment):
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.came = True
+            raise self._error
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """With a watcher at every crossing of this process."""
+    end = watch_crossings(watcher)
+    try:
+        yield
+    finally:
+        end()
 
 
 Script = CrashPoint | Recording | None

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.harness.crashing import CrashPoint
 from tests.reconcile.desk import CEO, SPEC, MovingDesk
 
-from AgentOperatingSystem.model.crossing import Moment, Watcher, watch_crossings
 from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.model.stamp import Owner, OwnerKind, Stamp
 from AgentOperatingSystem.reconcile.resource import ENDPOINT_ANNOTATION, THREAD_ANNOTATION
@@ -155,34 +153,6 @@ def _wrong_words(said: Words, there: Words) -> list[str]:
 
 class Killed(BaseException):
     """The process ended: nothing catches it, and nothing after it is done."""
-
-
-class At:
-    """A watcher that does something, once, when it comes to the point."""
-
-    def __init__(self, point: CrashPoint, error: BaseException) -> None:
-        self._point = point
-        self._left = point.occurrence
-        self._error = error
-        self.came = False
-
-    def __call__(self, name: str, moment: Moment) -> None:
-        if (name, moment) != (self._point.crossing, self._point.moment):
-            return
-        self._left -= 1
-        if self._left == 0:
-            self.came = True
-            raise self._error
-
-
-@contextmanager
-def watched(watcher: Watcher) -> Iterator[None]:
-    """With a watcher at every crossing of this process."""
-    end = watch_crossings(watcher)
-    try:
-        yield
-    finally:
-        end()
 
 
 def requests_of(story: Story) -> list[RequestRecord]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.harness.crashing import CrashPoint
+from tests.harness.crashing import At, CrashPoint, watched
 from tests.reconcile.desk import CEO, DEPLOYMENTS, SPEC, MovingDesk, open_desk
-from tests.reconcile.moving import CLASSIC, At, Killed, until, watched
+from tests.reconcile.moving import CLASSIC, Killed, until
 
 from AgentOperatingSystem.model.crossing import Moment
 from AgentOperatingSystem.model.definition import ObservedAgent

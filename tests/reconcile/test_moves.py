@@ -9,14 +9,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from tests.harness.crashing import CrashPoint, points_in
+from tests.harness.crashing import At, CrashPoint, points_in, watched
 from tests.reconcile.desk import CEO, DEPLOYMENTS, SPEC, MovingDesk
 from tests.reconcile.moving import (
     CLASSIC,
     FOUNDRY,
     GOOD,
     SAID,
-    At,
     Killed,
     Story,
     a_project,
@@ -25,7 +24,6 @@ from tests.reconcile.moving import (
     effects,
     requests_of,
     until,
-    watched,
 )
 
 from AgentOperatingSystem.model.crossing import Moment

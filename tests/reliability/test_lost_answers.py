@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import aiohttp
 import pytest
-from tests.harness.crashing import CrashPoint, points_in
+from tests.harness.crashing import At, CrashPoint, points_in, watched
 from tests.harness.planes import EmbeddedPlane
 from tests.harness.stage import FINALIZER
 from tests.reliability.actions import ACTIONS, CLASSIC_ACTIONS, Action
 from tests.reliability.subjects import broken_promises
 from tests.reliability.workbench import TIMEOUT_SECONDS, Workbench
 
-from AgentOperatingSystem.model.crossing import Moment, Watcher, watch_crossings
 from AgentOperatingSystem.model.facts import RuntimeType
 from AgentOperatingSystem.sandbox.foundry import EmbeddedFoundry, Fault
 
@@ -191,37 +189,10 @@ async def broken_at(bench: Workbench, action: Action, point: CrashPoint) -> list
         subject = bench.subject(f"{action.name}-agent", action)
         await bench.bring_about(subject)
         subject.ask()
-        breaks = Breaks(point)
+        breaks = At(point, aiohttp.ServerDisconnectedError())
         with watched(breaks):
             await bench.settle(subject)
-        return [*([] if breaks.broke else ["it was never reached"]), *broken_promises(subject, subject.see())]
-
-
-class Breaks:
-    """A watcher that breaks the connection off, once, when it comes to the point."""
-
-    def __init__(self, point: CrashPoint) -> None:
-        self._point = point
-        self._left = point.occurrence
-        self.broke = False
-
-    def __call__(self, name: str, moment: Moment) -> None:
-        if (name, moment) != (self._point.crossing, self._point.moment):
-            return
-        self._left -= 1
-        if self._left == 0:
-            self.broke = True
-            raise aiohttp.ServerDisconnectedError
-
-
-@contextmanager
-def watched(watcher: Watcher) -> Iterator[None]:
-    """With a watcher at every crossing of this process."""
-    end = watch_crossings(watcher)
-    try:
-        yield
-    finally:
-        end()
+        return [*([] if breaks.came else ["it was never reached"]), *broken_promises(subject, subject.see())]
 
 
 async def calls_of(bench: Workbench, action: Action) -> list[Call]:

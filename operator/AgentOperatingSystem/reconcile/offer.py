@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -22,9 +23,12 @@ from AgentOperatingSystem.model.errors import NotAllowed, SpecRejected
 from AgentOperatingSystem.reconcile.resource import RuntimeKey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuntimeResource:
-    """An `AgentRuntime` or a `ClusterAgentRuntime` as read from the API server; `spec` is unchecked."""
+    """An `AgentRuntime` or a `ClusterAgentRuntime` as read from the API server; `spec` is unchecked.
+
+    One that was read serves the passes of all its agents for an interval, so that its spec is parsed once.
+    """
 
     key: RuntimeKey
     uid: str
@@ -52,6 +56,10 @@ class RuntimeResource:
 
     def parsed(self) -> AgentRuntimeSpec | ClusterAgentRuntimeSpec:
         """The spec, checked once more by the models. Raises SpecRejected for the first wrong field."""
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> AgentRuntimeSpec | ClusterAgentRuntimeSpec:
         model = (
             ClusterAgentRuntimeSpec
             if self.key.kind is RuntimeKind.CLUSTER_AGENT_RUNTIME

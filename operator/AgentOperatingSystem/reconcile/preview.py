@@ -32,6 +32,7 @@ from AgentOperatingSystem.model.facts import RETIREMENT, ModelCheck, ModelFindin
 from AgentOperatingSystem.model.message import Message
 from AgentOperatingSystem.model.plan import Plan, Step, differing_paths, make_plan
 from AgentOperatingSystem.model.stamp import AgentIdentity, Owner, Stamp
+from AgentOperatingSystem.reconcile.checks import Reference, check_found, looked_up
 from AgentOperatingSystem.reconcile.desired import DesiredState, desired_state, identity_of
 from AgentOperatingSystem.reconcile.home import belongs_to, check_home, is_moving
 from AgentOperatingSystem.reconcile.moves import not_carried
@@ -111,15 +112,6 @@ class Refusal:
 
     reason: Reason
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Something of the project's that a tool names: `what` it is in words; `there` when it was found."""
-
-    what: str
-    id: str
-    there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +237,7 @@ async def _look(resource: Resource, runtime: Lookout, runtimes: Lookouts, course
         course.learn(changes=changes(plan))
     await _check_model(plan, runtime, course)
     if desired.agent.enabled and (plan.steps or resource.changed or not tools_are_resolved(resource)):
-        await _check_references(desired.agent.definition, runtime)
+        await check_found(desired.agent.definition.tools, runtime)
 
 
 async def _observed(resource: Resource, runtime: Lookout, identity: AgentIdentity) -> ObservedAgent | None:
@@ -334,36 +326,6 @@ async def _check_model(plan: Plan, runtime: Lookout, course: _Course) -> None:
     course.learn(remarks=(*course.known.remarks, missing))
 
 
-async def _check_references(definition: AgentDefinition, runtime: Lookout) -> None:
-    """Raise ReferenceMissing for the first vector store or file that is not there, as a pass does."""
-    for field, reference in await _references(definition.tools, runtime):
-        if not reference.there:
-            raise ReferenceMissing(
-                f"{field}: the project has no {reference.what} {reference.id}; make it, or take it out of "
-                "the spec.",
-                tool=True,
-            )
-
-
-async def _references(tools: Sequence[Tool], runtime: Lookout) -> list[tuple[str, Reference]]:
-    """What the tools name of the project's, looked up, each with the field that names it."""
-    found = []
-    for tool in tools:
-        match tool:
-            case FileSearchTool(stores):
-                for store in stores:
-                    there = await runtime.has_vector_store(store)
-                    field = "spec.tools.fileSearch.vectorStoreIds"
-                    found.append((field, Reference("vector store", store, there)))
-            case CodeInterpreterTool(files):
-                for file in files:
-                    there = await runtime.has_file(file)
-                    found.append(("spec.tools.codeInterpreter.fileIds", Reference("file", file, there)))
-            case _:
-                continue
-    return found
-
-
 # What a move does.
 
 
@@ -381,11 +343,12 @@ async def _move(
     lost += [
         f"the tool {tool.kind}: no resource can ask for it" for tool in tools if isinstance(tool, OtherTool)
     ]
+    references = [found async for _, found in looked_up(desired.agent.definition.tools, runtime)]
     move = Move(
         agent_id=former.agent_id if former else "",
         thread_id=thread_id,
         messages=len(not_carried(said, ())),
-        references=tuple(one for _, one in await _references(desired.agent.definition.tools, runtime)),
+        references=tuple(references),
         lost=tuple(lost),
     )
     writes = (Step.UPDATE if former else Step.CREATE,) if desired.agent.enabled else ()

@@ -157,8 +157,8 @@ class AllowedEndpoints:
         entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
         return cls(frozenset(_entry(entry) for entry in entries) or DEFAULT_ENTRIES)
 
-    def check(self, endpoint: str) -> None:
-        """Raises NotAllowed, naming the setting, for an endpoint that is not on the list or is none."""
+    def check(self, endpoint: str) -> Endpoint:
+        """The endpoint, read. Raises NotAllowed, naming the setting, for one not on the list, or for none."""
         try:
             parsed = Endpoint.parse(endpoint)
         except InvalidEndpoint as error:
@@ -170,6 +170,7 @@ class AllowedEndpoints:
                 f"The operator does not speak to {authority}, which is not in {SETTING}; use a project on a "
                 "host that is, or ask whoever runs the operator to add it."
             )
+        return parsed
 
 
 # Foundry in China is not offered, so that its suffix is for those who know better to add.

@@ -27,7 +27,7 @@ from AgentOperatingSystem.reconcile.offer import RuntimeResource, check_namespac
 from AgentOperatingSystem.reconcile.ports import Runtime
 from AgentOperatingSystem.reconcile.resource import Resource, RuntimeKey
 from AgentOperatingSystem.runtime.config import RuntimeConfig
-from AgentOperatingSystem.runtime.endpoints import AllowedEndpoints, Endpoint, InvalidEndpoint
+from AgentOperatingSystem.runtime.endpoints import AllowedEndpoints
 from AgentOperatingSystem.runtime.identity import Identity, OwnIdentity, ServicePrincipal, WorkloadIdentity
 from AgentOperatingSystem.runtime.provider import AgentRuntimeProvider
 
@@ -235,11 +235,7 @@ class RuntimePool:
 
     async def _config_of(self, runtime: RuntimeResource, *, secret_age: float) -> RuntimeConfig:
         spec = runtime.parsed()
-        self._tenancy.endpoints.check(spec.endpoint)
-        try:
-            endpoint = Endpoint.parse(spec.endpoint).url
-        except InvalidEndpoint as error:
-            raise SpecRejected("spec.endpoint", f"{error}") from error
+        endpoint = self._tenancy.endpoints.check(spec.endpoint).url
         return replace(
             self._config,
             project_endpoint=endpoint,
